@@ -1,0 +1,1 @@
+"""The arithmetic: naive oracles and fast kernels over plain arrays. Nothing here knows what a memory is."""
