@@ -35,9 +35,9 @@ lint: $(VENV)/.dev ## ruff, ty, import contracts, strict build of the documentat
 test-slow: $(VENV)/.dev ## the tests marked slow
 	$(BIN)/python -m pytest -m slow
 
-# Without the shape checking hook and the lint tools, so that it runs beside any torch the machine brings.
-test-gpu: $(VENV)/.dev ## the tests marked gpu
-	$(BIN)/python -m pytest -o addopts="--import-mode=importlib --strict-markers" -m gpu tests
+# Sets nothing up, and runs without the shape checking hook: any interpreter with torch, numba and pytest will do.
+test-gpu: ## the tests marked gpu, with PYTHON and the torch that it has
+	PYTHONPATH=src $(PYTHON) -m pytest -o addopts="--import-mode=importlib --strict-markers" -m gpu tests
 
 bench: $(VENV)/.bench ## benchmarks against peers, in one process run
 	$(BIN)/python -m benchmarks
