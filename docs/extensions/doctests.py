@@ -20,12 +20,7 @@ class Doctests(griffe.Extension):
 def fenced(text: str) -> str:
     """Return `text` with its doctests as fenced blocks.
 
-    >>> print(fenced("Two.\\n\\n>>> 1 + 1\\n2"))
-    Two.
-    <BLANKLINE>
-    ```pycon
-    >>> 1 + 1
-    2
-    ```
+    >>> fenced(">>> 1 + 1\\n2")
+    '```pycon\\n>>> 1 + 1\\n2\\n```'
     """
     return EXAMPLE.sub(lambda hit: f"{hit['indent']}```pycon\n{hit[0]}\n{hit['indent']}```", text)
