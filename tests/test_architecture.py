@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 ROOT = Path(__file__).parents[1]
 SRC = ROOT / "src" / "memscape"
@@ -118,6 +119,20 @@ def test_annotations_are_real_objects():
             }:
                 found += [where(path, node) for name in node.names if name.name in {"annotations", "Self"}]
     assert found == []
+
+
+def test_every_public_method_is_documented_where_it_is_declared():
+    """A method that fills in an abstract one, ours or torch's, inherits its documentation."""
+    methods = [
+        (path, node)
+        for path, tree in TREES.items()
+        for owner in ast.walk(tree)
+        if isinstance(owner, ast.ClassDef) and not owner.name.startswith("_")
+        for node in owner.body
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
+    ]
+    declared = {node.name for _, node in methods if ast.get_docstring(node)} | set(dir(torch.nn.Module))
+    assert [f"{where(path, node)} {node.name}" for path, node in methods if node.name not in declared] == []
 
 
 def test_global_random_numbers_are_never_touched():

@@ -1,6 +1,5 @@
 """The documentation is run: every block, every link, every command."""
 
-import importlib.util
 import re
 from pathlib import Path
 
@@ -108,17 +107,14 @@ def test_every_command_and_option_is_documented():
 
 
 def command_line() -> dict[str, list[str]] | None:
-    """Each command of memscape with its options and arguments; None until there is a typer application."""
-    if importlib.util.find_spec("memscape.cli") is None:
-        return None
+    """Each command of memscape with its options and arguments; None until memscape.cli has a `main`."""
     import typer
 
     import memscape.cli as cli
 
-    app = getattr(cli, "app", None)
-    if app is None:
+    if not hasattr(cli, "main"):
         return None
-    root = typer.main.get_command(app)
+    root = typer.main.get_command(cli.app)
     return {
         title: _options(command)
         for title, command in getattr(root, "commands", {}).items()
