@@ -70,6 +70,16 @@ def test_every_internal_link_leads_somewhere(path):
     assert broken == []
 
 
+def test_the_memories_to_choose_from_exist():
+    """The second column of the first table of how-to-choose.md names classes of memscape.memories."""
+    import memscape.memories
+
+    table = (ROOT / "docs" / "how-to-choose.md").read_text(encoding="utf-8").split("## A dynamics")[0]
+    chosen = re.findall(r"^\|[^|]+\| `(\w+)` \|", table, re.M)
+    assert len(chosen) > 3
+    assert [choice for choice in chosen if not hasattr(memscape.memories, choice)] == []
+
+
 def test_every_page_is_in_the_navigation():
     menu = (ROOT / "zensical.toml").read_text(encoding="utf-8")
     pages = [path.relative_to(ROOT / "docs").as_posix() for path in PAGES if (ROOT / "docs") in path.parents]
