@@ -1,0 +1,84 @@
+"""Tables of numbers from files: .npy, .npz, .safetensors, .csv, .tsv, .parquet."""
+
+from pathlib import Path
+
+import numpy as np
+from torch import Tensor
+
+from memscape.core.arrays import as_tensor
+from memscape.core.errors import FileFormatError
+
+SUFFIXES = (".npy", ".npz", ".safetensors", ".csv", ".tsv", ".parquet")
+
+
+def read_table(path: str | Path) -> Tensor:
+    """Return the one table (p, n) of numbers in a file, by its suffix; nothing in the file is executed.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        FileFormatError: for an unknown suffix, a broken file, text where numbers are asked, or several
+            tables.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {str(path)!r}")
+    if path.suffix not in SUFFIXES:
+        raise FileFormatError(
+            f"{str(path)!r} ends in {path.suffix!r}; tables are read from {', '.join(SUFFIXES)}"
+        )
+    try:
+        table = as_tensor(_read(path), str(path))
+    except (ValueError, OSError, KeyError) as error:
+        raise FileFormatError(f"{str(path)!r} holds no readable table of numbers: {error}") from None
+    if table.ndim != 2:
+        raise FileFormatError(f"{str(path)!r} holds shape {tuple(table.shape)}; a table (p, n) is needed")
+    return table
+
+
+def _read(path: Path) -> object:
+    if path.suffix == ".npy":
+        return np.load(path, allow_pickle=False)
+    if path.suffix == ".npz":
+        with np.load(path, allow_pickle=False) as file:
+            return _only({name: file[name] for name in file.files}, path)
+    if path.suffix == ".safetensors":
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+
+        try:
+            return _only(load_file(path), path)
+        except SafetensorError as error:
+            raise FileFormatError(f"{str(path)!r} is truncated or no safetensors file ({error})") from None
+    if path.suffix == ".parquet":
+        return _parquet(path)
+    return _text(path)
+
+
+def _only(tables: dict, path: Path) -> object:
+    flat = {name: t for name, t in tables.items() if t.ndim == 2}
+    if len(flat) != 1:
+        raise FileFormatError(
+            f"{str(path)!r} holds {len(flat)} tables ({', '.join(flat)}); it must hold exactly one"
+        )
+    return next(iter(flat.values()))
+
+
+def _parquet(path: Path) -> np.ndarray:
+    try:
+        from pyarrow import parquet  # ty: ignore[import-not-found]
+    except ImportError:
+        raise FileFormatError("reading .parquet needs pyarrow: pip install pyarrow") from None
+    columns = parquet.read_table(path).to_pydict()
+    return np.stack([np.asarray(c, dtype=np.float64) for c in columns.values()], axis=1)
+
+
+def _text(path: Path) -> np.ndarray:
+    delimiter = "\t" if path.suffix == ".tsv" else ","
+    with path.open(encoding="utf-8") as file:
+        first = file.readline().split(delimiter)
+    try:
+        [float(cell) for cell in first]
+        skip = 0
+    except ValueError:
+        skip = 1  # a line of names
+    return np.loadtxt(path, delimiter=delimiter, skiprows=skip, ndmin=2, dtype=np.float64)

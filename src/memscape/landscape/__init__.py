@@ -1,0 +1,6 @@
+"""Measure the landscape of any memory: how wide its wells are, and what else lies between them."""
+
+from memscape.landscape.basins import Basins as Basins
+from memscape.landscape.basins import basins as basins
+from memscape.landscape.radius import Radius as Radius
+from memscape.landscape.radius import radius as radius

@@ -1,0 +1,52 @@
+"""What all dynamics share: they take an energy and states, and return a course."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from memscape.core.progress import Progress
+from memscape.mechanisms.energies import Energy, Wells
+
+
+@dataclass(frozen=True)
+class Course:
+    """What a run of dynamics ended in; one row per cue.
+
+    Attributes:
+        states: (b, n) the final states.
+        steps, flips: (b,) int64.
+        status: (b,) int8 codes of `Status`.
+        snapshots: (b, steps + 1, n) where asked for.
+        kernel: which kernel ran, in words.
+        complete: False where Ctrl-C ended the run.
+        energy, wells: read in the same pass, where the dynamics did (real-valued memories).
+    """
+
+    states: Float[Tensor, "b n"]
+    steps: Int[Tensor, " b"]
+    flips: Int[Tensor, " b"]
+    status: Int[Tensor, " b"]
+    snapshots: Tensor | None
+    kernel: str
+    complete: bool = True
+    energy: Tensor | None = None
+    wells: Wells | None = None
+
+
+class Dynamics(ABC):
+    """How a state moves. Dynamics are frozen values; their repr is recorded with every result."""
+
+    @abstractmethod
+    def run(
+        self,
+        energy: Energy,
+        states: Float[Tensor, "b n"],
+        *,
+        max_steps: int,
+        seed: int,
+        trace: bool,
+        bar: Progress,
+    ) -> Course:
+        """Move `states` until they are at rest or `max_steps` are made."""

@@ -1,0 +1,12 @@
+"""Pattern memories.
+
+Store patterns as wells of an energy landscape, recall them from partial or noisy cues.
+"""
+
+from memscape.memories.continuous import Continuous as Continuous
+from memscape.memories.dense import Dense as Dense
+from memscape.memories.hopfield import Hebbian as Hebbian
+from memscape.memories.pattern_memory import PatternMemory as PatternMemory
+from memscape.memories.projection import Projection as Projection
+from memscape.memories.quadratic import Quadratic as Quadratic
+from memscape.memories.vectors import from_vectors as from_vectors
