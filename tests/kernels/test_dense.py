@@ -11,6 +11,7 @@ from memscape.core.errors import InputError
 from memscape.kernels import dense_sweeps
 from memscape.kernels.dense import additive, from_field, from_unit_field, log_sum_exp, tie_tolerance
 from memscape.kernels.dense_fields import additive_field, lse_field
+from memscape.kernels.dense_steepest import steepest, steepest_additive, steepest_log_sum_exp
 from memscape.kernels.naive_dense import (
     additive_energy,
     lse_energy,
@@ -18,7 +19,6 @@ from memscape.kernels.naive_dense import (
     naive_steepest,
     naive_sweep,
 )
-from memscape.kernels.steepest import steepest, steepest_additive, steepest_log_sum_exp
 from memscape.kernels.sweeps import Noise, run
 
 BETAS = [1e-4, 0.03, 0.7, 3.0, 9.5, 10.5, 60.0, 150.0, 5e3, math.inf]
