@@ -1,0 +1,112 @@
+"""Wells: how the random starts are shared out, and how much damage each well stands."""
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from memscape.core.errors import InputError
+from memscape.landscape.basins import Basins
+from memscape.landscape.radius import Radius
+from memscape.plot.style import FAINT, INK, line_style, new_figure, styled
+
+
+@styled
+def basin_bars(basins: Basins | Mapping[str, Basins], *, most: int = 10, columns: int = 2) -> Figure:
+    """Return a figure of the share of random starts that end in each of the widest wells, with intervals.
+
+    Dark bars are starts that end in a stored pattern, light ones in its negative; the last two bars collect all
+    other wells, and the starts that end in no stored pattern.
+
+    Args:
+        basins: one measurement, or a mapping from names of memories to measurements: a panel each.
+        most: wells that get a bar of their own.
+        columns: panels beside each other.
+
+    Raises:
+        InputError: if there is nothing to draw.
+
+    >>> import memscape as ms
+    >>> X = ms.patterns.independent(3, 100, generator=0)
+    >>> figure = basin_bars(ms.landscape.basins(ms.memories.Projection(X), starts=50, generator=0))
+    >>> [text.get_text() for text in figure.axes[0].get_yticklabels()][-1]
+    'none stored'
+    """
+    measured = basins if isinstance(basins, Mapping) else {"": basins}
+    if not measured:
+        raise InputError("there are no basins to draw; give at least one measurement of landscape.basins")
+    columns = min(columns, len(measured))
+    rows = math.ceil(len(measured) / columns)
+    bars = 2 + min(most, max(len(one.fraction) for one in measured.values()))
+    figure = new_figure(max(3.6, 3.9 * columns), rows * (0.75 + 0.17 * bars))
+    grid = figure.subplots(rows, columns, squeeze=False).ravel()
+    for index, (axes, (name, one)) in enumerate(zip(grid, measured.items(), strict=False)):
+        _draw_bars(axes, one, most, line_style(index)["color"] if name else line_style(1)["color"])
+        axes.set_title(name)
+    for axes in grid[len(measured) :]:
+        axes.set_visible(False)
+    figure.supxlabel("share of random starts (%)", fontsize=9)
+    return figure
+
+
+def _draw_bars(axes: Axes, basins: Basins, most: int, colour: str) -> None:
+    plus, minus = basins.fraction.cpu().numpy(), basins.inverted.cpu().numpy()
+    order = np.argsort(-(plus + minus), kind="stable")
+    top, rest = order[:most], order[most:]
+    names = [f"pattern {i}" for i in top] + [f"{len(rest):,} others", "none stored"]
+    stored = 100 * np.array([*plus[top], plus[rest].sum(), 0.0])
+    inverted = 100 * np.array([*minus[top], minus[rest].sum(), 0.0])
+    places = np.arange(len(names))
+    axes.barh(places, stored, color=colour, height=0.72)
+    axes.barh(places, inverted, left=stored, color=colour, alpha=0.35, height=0.72)
+    axes.barh(places[-1:], [100 * basins.spurious], color=FAINT, height=0.72)
+    ends = 100 * basins.interval[top].cpu().numpy()
+    error = np.abs(np.stack([stored[: len(top)] - ends[:, 0], ends[:, 1] - stored[: len(top)]]))
+    axes.errorbar(
+        stored[: len(top)], places[: len(top)], xerr=error, fmt="none", ecolor=INK, elinewidth=1, capsize=2
+    )
+    axes.set_yticks(places, names)
+    axes.invert_yaxis()
+    axes.grid(axis="y", visible=False)
+    axes.set_xlim(left=0)
+
+
+@styled
+def well_radii(radii: Radius | Mapping[str, Radius], *, width: float = 6.0) -> Figure:
+    """Return a figure of the damage that each measured well stands, widest first, a line per memory.
+
+    The damage is the share of flipped units at which half of the recalls still succeed, R / 2; bands are intervals.
+
+    Args:
+        radii: one measurement, or a mapping from names of memories to measurements.
+        width: in inches.
+
+    Raises:
+        InputError: if there is nothing to draw.
+
+    >>> import memscape as ms
+    >>> X = ms.patterns.independent(3, 100, generator=0)
+    >>> figure = well_radii(ms.landscape.radius(ms.memories.Projection(X), generator=0))
+    >>> figure.axes[0].get_xlabel()
+    'well, widest first'
+    """
+    measured = radii if isinstance(radii, Mapping) else {"": radii}
+    if not measured:
+        raise InputError("there are no radii to draw; give at least one measurement of landscape.radius")
+    figure = new_figure(width, 2.9)
+    axes = figure.subplots()
+    for index, (name, one) in enumerate(measured.items()):
+        order = one.radius.argsort(descending=True, stable=True)
+        places = np.arange(1, len(order) + 1)
+        damage, ends = 50 * one.radius[order].cpu().numpy(), 50 * one.interval[order].cpu().numpy()
+        style = line_style(index)
+        axes.fill_between(places, ends[:, 0], ends[:, 1], color=style["color"], alpha=0.13, linewidth=0)
+        axes.plot(places, damage, label=name, markevery=max(1, len(places) // 12), **style)
+    axes.set_xlabel("well, widest first")
+    axes.set_ylabel("damage it stands (% of units)")
+    axes.set_ylim(bottom=-1)
+    if list(measured) != [""]:
+        figure.legend(loc="outside upper center", ncols=2 if width < 5 else 4)
+    return figure
