@@ -1,4 +1,4 @@
-"""The thermal noise is uniform, independent in every coordinate of its address, the same in numba and torch."""
+"""The thermal noise is uniform, independent in every coordinate of its address, one in numba and torch."""
 
 import math
 import typing

@@ -33,7 +33,7 @@ _PIECE = 1024  # rows of W that are converted at a time
 
 @njit(cache=True, inline="always")
 @typing.no_type_check
-def _flip(state, field, weights, i):
+def flip_unit(state, field, weights, i):
     """Flip unit i; every field changes by twice its coupling to the unit."""
     state[i] = -state[i]
     weight = weights[i]
@@ -54,7 +54,7 @@ def _descend(state, field, order, weights, tolerance):
         stability = field[i] * state[i]
         if stability <= tolerance:
             if stability < -tolerance:
-                _flip(state, field, weights, i)
+                flip_unit(state, field, weights, i)
                 count += 1
             else:
                 near = True
@@ -72,7 +72,7 @@ def _heat_bath(state, field, order, weights, tolerance, temperature, address):
     for i in order:
         near |= abs(field[i]) <= tolerance
         if (state[i] > 0) != (field[i] + heat[i] > 0):
-            _flip(state, field, weights, i)
+            flip_unit(state, field, weights, i)
             count += 1
     return count, near
 
@@ -123,7 +123,7 @@ class CouplingForm:
         self.tolerance = 0 if integer else tolerance_of(self.fields, self.units)
 
     def fields(self, states: Num[Tensor, "c n"]) -> Num[Tensor, "c n"]:
-        """Return h = W s + theta of all units. Cost: O(c n^2); one piece of W at a time is converted to float."""
+        """Return h = W s + theta of all units. Cost: O(c n^2), W is converted piece by piece."""
         exact = self._bound < EXACT and self.dtype == torch.int32 and full_precision()
         real = states.to(torch.float32 if exact else torch.float64)
         fields = torch.empty(len(states), self.units, dtype=self.dtype)
@@ -174,7 +174,7 @@ class CouplingSweeper:
         return torch.from_numpy(flips), torch.from_numpy(tied)
 
     def keep(self, rows: Tensor) -> None:
-        """See `Sweeper.keep`. The others stay where they are: moving the rest would cost more than it frees."""
+        """See `Sweeper.keep`. The others stay where they are: moving the rest would cost more."""
         self._rows = self._rows[rows.numpy()]
 
     def states(self) -> Tensor:
@@ -207,7 +207,7 @@ def largest_sum(weights: Tensor, theta: Tensor) -> float:
 
 
 def tolerance_of(fields: Callable[[Tensor], Tensor], units: int) -> float:
-    """Return the size below which a float field counts as zero, from the fields of eight fixed random states."""
+    """Return the size below which a float field counts as zero, from eight fixed random states."""
     if not units:
         return 0.0
     sides = uniform_noise(0, torch.arange(8), 0, torch.arange(units)) > 0.5
@@ -215,5 +215,5 @@ def tolerance_of(fields: Callable[[Tensor], Tensor], units: int) -> float:
 
 
 def full_precision() -> bool:
-    """Return whether float32 matrix products are float32: TF32 and bfloat16 would round integers above 2^11."""
+    """Return whether float32 products are that: TF32 and bfloat16 round integers above 2^11 and 2^8."""
     return torch.get_float32_matmul_precision() == "highest"

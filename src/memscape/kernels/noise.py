@@ -1,9 +1,10 @@
 """Thermal noise as a function of its address: (seed, cue, sweep, unit) gives one number, in numba and torch.
 
 No generator is carried along, so a trajectory depends neither on the kernel, nor on the order in which cues
-or units are visited, nor on the number of threads. The words are those of splitmix64 (Steele, Lea, Flood 2014),
-one stream per (seed, cue, sweep). The logarithm is written in elementary operations, each exactly rounded,
-instead of taken from a library: it vectorises, and has the same bits in numba, in torch, on every machine.
+or units are visited, nor on the number of threads. The words are those of splitmix64 (Steele, Lea, Flood
+2014), one stream per (seed, cue, sweep). The logarithm is written in elementary operations, each exactly
+rounded, instead of taken from a library: it vectorises, and has the same bits in numba, in torch, on every
+machine.
 """
 
 import math

@@ -1,119 +1,126 @@
-"""Steepest descent of +-1 units: one flip at a time, the one that lowers the energy most, for a batch of
-cues."""
+"""Steepest descent: the unit of lowest energy cost flips, one flip a step, until no flip lowers the energy.
 
+dE_i = 2 s_i h_i; the lowest negative one is taken, the smallest index among equals (for float couplings:
+among those within the tolerance of the lowest). The fields of all units are kept; a flip changes them by one
+row of W, or by one product A'x_i where W is not built.
+"""
+
+import typing
 from collections.abc import Callable
 
+import numpy as np
 import torch
-from jaxtyping import Float, Int8
+from jaxtyping import Int8
+from numba import njit, prange
 from torch import Tensor
 
-from memscape.kernels.dense import TOLERANCE
-from memscape.kernels.dense_fields import additive_field, lse_field
-from memscape.kernels.packing import overlaps
-from memscape.kernels.sweeps import Outcome
+from memscape.kernels.couplings import CouplingForm, flip_unit
+from memscape.kernels.patterns import PatternForm
+from memscape.kernels.sweeps import ORDER_BLOCK, Outcome
+
+Advance = Callable[[int], bool] | None
 
 
-def steepest(
-    field: Callable[[Tensor], Tensor], states: Int8[Tensor, "c n"], *, max_steps: int, tol: float = TOLERANCE
+@njit(cache=True, fastmath={"nnan", "nsz"})
+@typing.no_type_check
+def _lowest(state, field):
+    """min_i s_i h_i."""
+    lowest = field[0] * state[0]
+    for i in range(field.shape[0]):
+        cost = field[i] if state[i] > 0 else -field[i]
+        lowest = min(lowest, cost)
+    return lowest
+
+
+@njit(cache=True)
+@typing.no_type_check
+def _first(state, field, limit):
+    """The smallest index with s_i h_i <= limit."""
+    for i in range(field.shape[0]):
+        if (field[i] if state[i] > 0 else -field[i]) <= limit:
+            return i
+    return -1
+
+
+@njit(cache=True, parallel=True)
+@typing.no_type_check
+def _settle(states, fields, weights, tolerance, max_steps, steps, converged):
+    """Bring every state to its minimum, in place, with at most `max_steps` flips."""
+    for k in prange(states.shape[0]):
+        state = states[k]
+        field = fields[k]
+        for step in range(max_steps + 1):
+            lowest = _lowest(state, field)
+            steps[k] = step
+            converged[k] = lowest >= -tolerance
+            if converged[k] or step == max_steps:
+                break
+            i = _first(state, field, lowest + tolerance)
+            flip_unit(state, field, weights, i)
+
+
+def steepest_couplings(
+    form: CouplingForm, states: Int8[Tensor, "c n"], *, max_steps: int, advance: Advance = None
 ) -> Outcome:
-    r"""Return where steepest descent ends; a step is one flip.
+    """Return where steepest descent over W ends, one step a flip; `advance` is told every 256 cues.
 
-    The unit of lowest $\Delta E_i = 2 s_i h_i$ flips, the first of those within tol of the lowest, until no
-    $s_i h_i$ is below -tol.
-
-    Arguments:
-        field: from states (c, n) int8 to the fields (c, n) of all units.
-        states: entries -1, +1.
-        max_steps: flips after which a cue is left where it is, not converged.
-        tol: fields of at most this size are ties.
-
-    Cost: one call of `field` per flip, on the cues that still move.
-
-    >>> coupling = torch.tensor([[0.0, 1.0], [1.0, 0.0]])
-    >>> end = steepest(lambda s: s.float() @ coupling, torch.tensor([[1, -1]], dtype=torch.int8), max_steps=9)
-    >>> end.states, end.flips
-    (tensor([[-1, -1]], dtype=torch.int8), tensor([1]))
-    """
-    return _descended(lambda now, found: field(now), None, states, max_steps, tol)
-
-
-def steepest_additive(
-    patterns: Int8[Tensor, "p n"],
-    table: Float[Tensor, " m"],
-    states: Int8[Tensor, "c n"],
-    *,
-    max_steps: int,
-    tol: float = 0.0,
-) -> Outcome:
-    r"""Return where steepest descent of $E = -\sum_k F(o_k)$ ends; F is its table over o = -n ... n.
-
-    Cost: one product of 2 c p n per flip for the costs of all units; the overlaps are kept, O(c p) memory.
-
-    >>> x = torch.tensor([[1, 1, 1, -1, -1]], dtype=torch.int8)
-    >>> cue = torch.tensor([[-1, 1, 1, -1, -1]], dtype=torch.int8)
-    >>> steepest_additive(x, torch.arange(-5.0, 6.0) ** 2, cue, max_steps=5).states
-    tensor([[ 1,  1,  1, -1, -1]], dtype=torch.int8)
-    """
-
-    def field(now: Tensor, found: Tensor) -> Tensor:
-        return additive_field(patterns, table, now, found=found)
-
-    return _descended(field, patterns, states, max_steps, tol)
-
-
-def steepest_log_sum_exp(
-    patterns: Int8[Tensor, "p n"],
-    beta: float,
-    bias: Float[Tensor, " p"] | None,
-    states: Int8[Tensor, "c n"],
-    *,
-    max_steps: int,
-    tol: float = TOLERANCE,
-) -> Outcome:
-    r"""Return where steepest descent of $E = -\frac1\beta \log \sum_k e^{\beta (o_k + b_k)}$ ends.
-
-    Cost: as one `lse_field` per flip; the overlaps are kept, O(c p) memory.
-
-    >>> x = torch.tensor([[1, 1, 1, -1, -1]], dtype=torch.int8)
-    >>> cue = torch.tensor([[-1, 1, 1, -1, -1]], dtype=torch.int8)
-    >>> steepest_log_sum_exp(x, 1.0, None, cue, max_steps=5).states
-    tensor([[ 1,  1,  1, -1, -1]], dtype=torch.int8)
+    Cost: 2 c n^2 FLOP for the first fields, then O(n) a step and cue.
     """
 
-    def field(now: Tensor, found: Tensor) -> Tensor:
-        return lse_field(patterns, beta, bias, now, found=found)
+    def settle(block: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        fields = form.fields(block)
+        steps = np.empty(len(block), np.int64)
+        converged = np.empty(len(block), np.bool_)
+        tolerance = form.theta.numpy().dtype.type(form.tolerance)
+        _settle(block.numpy(), fields.numpy(), form.weights.numpy(), tolerance, max_steps, steps, converged)
+        return torch.from_numpy(steps), torch.from_numpy(converged), (fields.abs() <= form.tolerance).any(1)
 
-    return _descended(field, patterns, states, max_steps, tol)
+    return _blocks(settle, states, advance)
 
 
-def _descended(
-    field: Callable[[Tensor, Tensor], Tensor],
-    patterns: Tensor | None,
-    states: Tensor,
-    max_steps: int,
-    tol: float,
+def steepest_patterns(
+    form: PatternForm, states: Int8[Tensor, "c n"], *, max_steps: int, advance: Advance = None
 ) -> Outcome:
-    count = len(states)
-    flips = torch.zeros(count, dtype=torch.int64)
-    converged, tied = torch.zeros(count, dtype=torch.bool), torch.zeros(count, dtype=torch.bool)
-    result, now, rows = states.clone(), states.clone(), torch.arange(count)
-    found = torch.empty(count, 0, dtype=torch.int32) if patterns is None else overlaps(states, patterns)
-    for step in range(max_steps + 1):
-        if not len(rows):
+    """Return where steepest descent in pattern space ends, for units too many for a matrix W.
+
+    Cost: 2 n p FLOP a step and cue, all cues of a block in one matrix product; any device.
+    """
+
+    def settle(block: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        fields = form.fields(block)
+        steps = torch.zeros(len(block), dtype=torch.int64, device=block.device)
+        rows = torch.arange(len(block), device=block.device)
+        for step in range(max_steps + 1):
+            cost = fields[rows] * block[rows]
+            lowest = cost.min(1).values
+            going = lowest < -form.tolerance
+            rows, cost, lowest = rows[going], cost[going], lowest[going]
+            if not len(rows) or step == max_steps:
+                break
+            units = (cost <= (lowest + form.tolerance)[:, None]).to(torch.int8).argmax(1)
+            block[rows, units] = -block[rows, units]
+            fields[rows] += 2 * block[rows, units, None] * form.rows(units, fields.dtype)
+            steps[rows] += 1
+        converged = torch.ones(len(block), dtype=torch.bool, device=block.device)
+        converged[rows] = False
+        return steps, converged, (fields.abs() <= form.tolerance).any(1)
+
+    return _blocks(settle, states.to(form.device), advance)
+
+
+def _blocks(
+    settle: Callable[[Tensor], tuple[Tensor, Tensor, Tensor]], states: Tensor, advance: Advance
+) -> Outcome:
+    """Settle the cues block by block; blocks never reached keep their states and count as not converged."""
+    states = states.clone(memory_format=torch.contiguous_format)
+    steps = torch.zeros(len(states), dtype=torch.int64)
+    converged, tied = torch.zeros(2, len(states), dtype=torch.bool)
+    complete = True
+    for cues in torch.arange(len(states)).split(ORDER_BLOCK):
+        block = states[cues]
+        steps[cues], converged[cues], tied[cues] = (x.cpu() for x in settle(block))
+        states[cues] = block
+        if advance is not None and not advance(len(cues)):
+            complete = int(cues[-1]) == len(states) - 1
             break
-        fields = field(now, found)
-        costs = now * fields
-        lowest = costs.amin(1, keepdim=True)
-        done = lowest[:, 0] >= -tol
-        result[rows], tied[rows], converged[rows] = now, (fields.abs() <= tol).any(1), done
-        if step == max_steps:
-            break
-        moving = (~done).nonzero()[:, 0]
-        unit = (costs[moving] <= lowest[moving] + tol).to(torch.int8).argmax(1)
-        rows, now, found = rows[moving], now[moving], found[moving]
-        each = torch.arange(len(rows))
-        if patterns is not None:
-            found -= 2 * now[each, unit].to(torch.int32)[:, None] * patterns[:, unit].T
-        now[each, unit] *= -1
-        flips[rows] += 1
-    return Outcome(result, flips.clone(), flips, converged, tied, None, complete=True)
+    return Outcome(states, steps, steps.clone(), converged, tied, None, complete)
