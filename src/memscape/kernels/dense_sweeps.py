@@ -1,8 +1,8 @@
 """The inner loops of single-unit dynamics under separated energies.
 
 Each loop takes a cue at a time and visits its units in the given order. The overlaps o = X s are integers and
-are kept as such; the numbers that a visited unit sums over are derived from them, so nothing drifts. `units` holds
-the patterns unit by unit, (n, p), so that a visit reads one contiguous row.
+are kept as such; the numbers that a visited unit sums over are derived from them, so nothing drifts. `units`
+holds the patterns unit by unit, (n, p), so that a visit reads one contiguous row.
 """
 
 import math
@@ -14,12 +14,13 @@ from numba import njit, prange
 from memscape.kernels.noise import logistic, stream
 
 SMOOTH_BETA = 10.0
-"""Up to here the log-sum-exp is kept as weights that flips multiply; above it, the best wells are sought."""
+"""Up to here the log-sum-exp is kept as weights that flips multiply; above it, as the terms themselves."""
 
 _LOST = 400.0  # weights below exp(-400) of the largest count as 0 when they are made from the overlaps
 _TRAVEL = 340.0  # and are made anew before a lost one could have come back within exp(60) of the others
 _REFRESH = 256  # and often enough for the rounding of the products to stay below 1e-13
-_REACH = 60.0  # wells more than exp(60) below the best of their kind change no digit of a sum of them
+_REACH = 60.0  # wells that stay exp(60) below the best one whatever unit flips change no digit of a sum
+_FEW = 4  # the near wells are summed by index where they are less than p / 4, else all in vector registers
 _NOTHING = -1e300
 
 _SUMS = {"reassoc", "nsz", "contract", "nnan"}  # lets sums run in vector registers; integers stay exact
@@ -108,15 +109,48 @@ def additive_sweep(
 
 @njit(cache=True, fastmath=_SUMS)
 @typing.no_type_check
+def _best(values):
+    best = _NOTHING
+    for k in range(values.size):
+        best = max(best, values[k])
+    return best
+
+
+@njit(cache=True)
+@typing.no_type_check
+def _collect(near, values, floor):
+    """Write the indices of the values from `floor` on into `near`; return how many there are."""
+    count = 0
+    for k in range(values.size):
+        near[count] = k
+        count += values[k] >= floor
+    return count
+
+
+@njit(cache=True, fastmath=_SUMS)
+@typing.no_type_check
 def _shares(signs, weights):
-    """The weights of the wells with +1, with -1 and without opinion at this unit: sums of positive numbers
-    only."""
+    """The weights of the wells with +1, with -1 and without opinion at this unit: no differences of sums."""
     up, down, blank = 0.0, 0.0, 0.0
     for k in range(signs.size):
         sign = np.float64(signs[k])
         up += weights[k] * max(sign, 0.0)
         down += weights[k] * max(-sign, 0.0)
         blank += weights[k] * (1.0 - abs(sign))
+    return up, down, blank
+
+
+@njit(cache=True)
+@typing.no_type_check
+def _near_shares(signs, weights, near):
+    up, down, blank = 0.0, 0.0, 0.0
+    for k in near:
+        if signs[k] > 0:
+            up += weights[k]
+        elif signs[k] < 0:
+            down += weights[k]
+        else:
+            blank += weights[k]
     return up, down, blank
 
 
@@ -134,8 +168,7 @@ def _fresh_weights(weights, overlaps, bias, beta):
 @njit(cache=True)
 @typing.no_type_check
 def _smooth_field(shares, value, beta):
-    """Half the change of (1/beta) log sum exp, new state minus old, times -value: the field of the visited
-    unit."""
+    """The field of the visited unit, from the change of (1/beta) log sum exp that its flip would make."""
     up, down, blank = shares
     agree, oppose = (up, down) if value > 0 else (down, up)
     now = agree + oppose + blank
@@ -155,15 +188,21 @@ def smooth_sweep(
     """Visit every unit once under E = -(1/beta) log sum exp(beta (o + b)), beta <= SMOOTH_BETA."""
     limit = min(max(int(_TRAVEL / (4.0 * beta)) - 1, 1), _REFRESH)
     factor = np.array([math.exp(2.0 * beta), 1.0, math.exp(-2.0 * beta)])
+    lowest = math.exp(-_REACH - 4.0 * beta)
     for row in prange(states.shape[0]):
         state, o = states[row], overlaps[row]
         address = stream(seed, cues[row], sweep)
-        weights = np.empty(o.size)
+        weights, near = np.empty(o.size), np.empty(o.size, np.int64)
         _fresh_weights(weights, o, bias, beta)
+        found = _collect(near, weights, lowest)
         count, met = 0, False
         for i in order:
             value = np.int64(state[i])
-            field = _smooth_field(_shares(units[i], weights), value, beta)
+            if found * _FEW < o.size:
+                shares = _near_shares(units[i], weights, near[:found])
+            else:
+                shares = _shares(units[i], weights)
+            field = _smooth_field(shares, value, beta)
             met |= abs(field) <= tol
             if settled(value, field, tol, temperature, address, i) != value:
                 _moved(o, units[i], value)
@@ -174,42 +213,40 @@ def smooth_sweep(
                 else:
                     for k in range(o.size):
                         weights[k] *= factor[value * units[i, k] + 1]
+                found = _collect(near, weights, lowest * _best(weights))
         flips[row], tied[row] = count, met
 
 
-@njit(cache=True, fastmath=_SUMS)
+@njit(cache=True)
 @typing.no_type_check
-def _tops(signs, overlaps, bias):
-    """The best term among the wells with +1, with -1 and without opinion at this unit."""
+def _tops(signs, terms, near):
+    """The best term among the near wells with +1, with -1 and without opinion at this unit."""
     up, down, blank = _NOTHING, _NOTHING, _NOTHING
-    for k in range(signs.size):
-        term = overlaps[k] + bias[k]
-        up = max(up, term if signs[k] > 0 else _NOTHING)
-        down = max(down, term if signs[k] < 0 else _NOTHING)
-        blank = max(blank, term if signs[k] == 0 else _NOTHING)
+    for k in near:
+        if signs[k] > 0:
+            up = max(up, terms[k])
+        elif signs[k] < 0:
+            down = max(down, terms[k])
+        else:
+            blank = max(blank, terms[k])
     return up, down, blank
 
 
 @njit(cache=True)
 @typing.no_type_check
-def _near(signs, overlaps, bias, beta, tops):
+def _sums(signs, terms, near, beta, tops):
     """The sum of exp(beta (term - top)) of each of the three kinds."""
-    up, down, blank = tops
-    reach = _REACH / beta
-    sums_up, sums_down, sums_blank = 0.0, 0.0, 0.0
-    for k in range(signs.size):
-        top = up if signs[k] > 0 else (down if signs[k] < 0 else blank)
-        below = overlaps[k] + bias[k] - top
-        if below < -reach:
-            continue
+    up, down, blank = 0.0, 0.0, 0.0
+    for k in near:
+        below = terms[k] - (tops[0] if signs[k] > 0 else (tops[1] if signs[k] < 0 else tops[2]))
         share = 1.0 if below == 0.0 else math.exp(beta * below)
         if signs[k] > 0:
-            sums_up += share
+            up += share
         elif signs[k] < 0:
-            sums_down += share
+            down += share
         else:
-            sums_blank += share
-    return sums_up, sums_down, sums_blank
+            blank += share
+    return up, down, blank
 
 
 @njit(cache=True)
@@ -225,25 +262,36 @@ def _soft_top(tops, sums, lift, beta):
     return best, math.log(total) / beta
 
 
+@njit(cache=True)
+@typing.no_type_check
+def _sharp_field(signs, terms, near, beta, value):
+    tops = _tops(signs, terms, near)
+    sums = _sums(signs, terms, near, beta, tops)
+    best, rest = _soft_top(tops, sums, 0.0, beta)
+    best_then, rest_then = _soft_top(tops, sums, -2.0 * value, beta)
+    return 0.5 * value * ((best - best_then) + (rest - rest_then))
+
+
 @njit(cache=True, parallel=True)
 @typing.no_type_check
 def sharp_sweep(states, overlaps, units, beta, bias, order, tol, temperature, seed, cues, sweep, flips, tied):
-    """Visit every unit once under E = -(1/beta) log sum exp(beta (o + b)), for any beta, infinity
-    included."""
+    """Visit every unit once under E = -(1/beta) log sum exp(beta (o + b)), for any beta, even infinity."""
+    reach = 4.0 + _REACH / beta
     for row in prange(states.shape[0]):
         state, o = states[row], overlaps[row]
         address = stream(seed, cues[row], sweep)
+        terms, near = o + bias, np.empty(o.size, np.int64)
+        found = _collect(near, terms, _best(terms) - reach)
         count, met = 0, False
         for i in order:
             value = np.int64(state[i])
-            tops = _tops(units[i], o, bias)
-            sums = _near(units[i], o, bias, beta, tops)
-            best, rest = _soft_top(tops, sums, 0.0, beta)
-            best_then, rest_then = _soft_top(tops, sums, -2.0 * value, beta)
-            field = 0.5 * value * ((best - best_then) + (rest - rest_then))
+            field = _sharp_field(units[i], terms, near[:found], beta, value)
             met |= abs(field) <= tol
             if settled(value, field, tol, temperature, address, i) != value:
                 _moved(o, units[i], value)
                 state[i] = -value
                 count += 1
+                for k in range(o.size):
+                    terms[k] = o[k] + bias[k]
+                found = _collect(near, terms, _best(terms) - reach)
         flips[row], tied[row] = count, met
