@@ -17,8 +17,8 @@ from memscape.plot.style import FAINT, INK, line_style, new_figure, styled
 def basin_bars(basins: Basins | Mapping[str, Basins], *, most: int = 10, columns: int = 2) -> Figure:
     """Return a figure of the share of random starts that end in each of the widest wells, with intervals.
 
-    Dark bars are starts that end in a stored pattern, light ones in its negative; the last two bars collect all
-    other wells, and the starts that end in no stored pattern.
+    Dark bars are starts that end in a stored pattern, light ones in its negative; the last two bars collect
+    all other wells, and the starts that end in no stored pattern.
 
     Args:
         basins: one measurement, or a mapping from names of memories to measurements: a panel each.
@@ -77,7 +77,8 @@ def _draw_bars(axes: Axes, basins: Basins, most: int, colour: str) -> None:
 def well_radii(radii: Radius | Mapping[str, Radius], *, width: float = 6.0) -> Figure:
     """Return a figure of the damage that each measured well stands, widest first, a line per memory.
 
-    The damage is the share of flipped units at which half of the recalls still succeed, R / 2; bands are intervals.
+    The damage is the share of flipped units at which half of the recalls still succeed, R / 2; bands are
+    intervals.
 
     Args:
         radii: one measurement, or a mapping from names of memories to measurements.

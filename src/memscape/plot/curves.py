@@ -96,8 +96,8 @@ def _draw_curve(axes: Axes, curve: SuccessCurve, index: int) -> None:
 def energy_trace(recall: Recall | Mapping[str, Recall], *, columns: int = 2, step: str = "step") -> Figure:
     """Return a figure of the energy per unit, E/n, falling from the cue to the end of each recall.
 
-    A line ends where its recall ended: filled dots are stored patterns, crosses are not. Energies of different
-    memories have different units, so each memory has a panel with its own axis.
+    A line ends where its recall ended: filled dots are stored patterns, crosses are not. Energies of
+    different memories have different units, so each memory has a panel with its own axis.
 
     Args:
         recall: made with `trace=True`; or a mapping from names of memories to such recalls.

@@ -13,9 +13,10 @@ from memscape.plot.style import MAP, new_figure, styled
 
 @styled
 def overlap_matrix(X: object, *, groups: object = None, most: int = 400, size: float = 4.2) -> Figure:
-    """Return a figure of the overlaps $x_\\mu \\cdot x_\\nu / (|x_\\mu| |x_\\nu|)$ between all pairs of patterns.
+    """Return a figure of the overlaps $x_\\mu \\cdot x_\\nu / (|x_\\mu| |x_\\nu|)$ of all pairs of patterns.
 
-    For independent patterns everything beside the diagonal is near 0; blocks are patterns that resemble each other.
+    For independent patterns everything beside the diagonal is near 0; blocks are patterns that resemble
+    each other.
 
     Args:
         X: (p, n) patterns.

@@ -23,10 +23,10 @@ def recall_strip(
     *,
     titles: list[str] | None = None,
 ) -> Figure:
-    """Return a figure with one column per picture: as stored, as cued, as recalled by one or several memories.
+    """Return a figure with one column per picture: as stored, as cued, as recalled by one or more memories.
 
-    Dark is a high value; all rows share one grey scale, set by the stored pictures. Pixels of a cue that are NaN are
-    unknown and drawn in blue.
+    Dark is a high value; all rows share one grey scale, set by the stored pictures. Pixels of a cue that are
+    NaN are unknown and drawn in blue.
 
     Args:
         stored: (k, n) pixel values with n = height * width.

@@ -1,4 +1,4 @@
-"""The one place that writes HTML: a report of panels, one self-contained file that opens without a network."""
+"""The one place that writes HTML: a report of panels in one self-contained file that opens offline."""
 
 import base64
 import io
@@ -130,7 +130,10 @@ class Report:
         return _template().render(report=self)
 
     def save(self, path: str | Path) -> Path:
-        """Write the page and return its path; the folder is made, an old page is replaced when the new one is whole."""
+        """Write the page and return its path; the folder is made.
+
+        An old page is replaced when the new one is whole.
+        """
         path = Path(path)
         data = self.html().encode("utf-8")
         path.parent.mkdir(parents=True, exist_ok=True)

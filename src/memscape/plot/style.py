@@ -1,4 +1,4 @@
-"""The house style: colours that the colour-blind can tell apart, lines that stay apart in grey, little ink."""
+"""The house style: colours that the colour-blind tell apart, lines that stay apart in grey, little ink."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -20,7 +20,7 @@ LINES = (
     {"color": "#cc79a7", "marker": "v", "linestyle": ":"},
     {"color": "#b58900", "marker": "P", "linestyle": (0, (5, 1, 1, 1, 1, 1))},
 )
-"""One per series, in the order in which series appear: hue, marker and dash all differ (after Okabe and Ito 2008)."""
+"""One per series, in their order: hue, marker and dash all differ (colours after Okabe and Ito 2008)."""
 
 MAP = "cividis"
 """For matrices: lightness rises with the value, and red-green blindness does not change it."""
@@ -59,7 +59,7 @@ P, R = ParamSpec("P"), TypeVar("R")
 
 
 def styled(draw: Callable[P, R]) -> Callable[P, R]:
-    """Decorate a function that draws: it runs in the house style and leaves matplotlib's settings as they were."""
+    """Decorate a function that draws: it runs in the house style, matplotlib's settings stay as they were."""
 
     @wraps(draw)
     def inside(*args: P.args, **options: P.kwargs) -> R:
