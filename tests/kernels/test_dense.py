@@ -100,6 +100,20 @@ def test_a_log_sum_exp_sweep_is_the_oracle(beta, biased, size, dilution):
     assert torch.equal(flips, count)
 
 
+@pytest.mark.parametrize("beta", BETAS)
+@settings(max_examples=4, deadline=None)
+@given(st.integers(15, 25), st.integers(60, 160), st.integers(0, 2**31))
+def test_a_sweep_among_many_wells_is_the_oracle(beta, n, p, seed):
+    # Cues half-way between two wells: which wells are near changes from flip to flip.
+    x, s, g = drawn(n, p, 6, seed)
+    s[3:, : n // 2], s[3:, n // 2 :] = -x[:3, : n // 2], x[3:6, n // 2 :]
+    bias = torch.randn(p, generator=g, dtype=torch.float64)
+    order = torch.randperm(n, generator=g)
+    states, _, _ = one_sweep(log_sum_exp(x, beta, bias), s, order)
+    expected, _ = naive_sweep(lse_energy(x, min(beta, 1e15), bias), s, order, torch.arange(6), tol=1e-9)
+    assert torch.equal(states, expected)
+
+
 @pytest.mark.parametrize("temperature", [0.3, 2.0])
 @settings(max_examples=15, deadline=None)
 @given(sizes, st.integers(0, 2**40), st.integers(0, 50))
