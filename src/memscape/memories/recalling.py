@@ -164,8 +164,8 @@ def _shaped(result: Recall, shape: tuple[int, ...]) -> Recall:
     parts = {name: getattr(result, name) for name in Recall.__dataclass_fields__}
     for name, value in parts.items():
         if isinstance(value, Tensor):
-            parts[name] = value.reshape(*shape, *value.shape[1:])
+            parts[name] = value.reshape(shape + value.shape[1:])
     if result.trace is not None:
         path = result.trace
-        parts["trace"] = Trace(*(t.reshape(*shape, *t.shape[1:]) for t in (path.states, path.energy)))
+        parts["trace"] = Trace(*(t.reshape(shape + t.shape[1:]) for t in (path.states, path.energy)))
     return Recall(**parts)
