@@ -101,11 +101,11 @@ def test_a_log_sum_exp_sweep_is_the_oracle(beta, biased, size, dilution):
 
 
 @pytest.mark.parametrize("beta", BETAS)
-@pytest.mark.parametrize("temperature", [0.0, 0.6])
+@pytest.mark.parametrize("temperature", [0.0, 3.0])
 @settings(max_examples=3, deadline=None)
 @given(st.integers(30, 50), st.integers(60, 160), st.integers(0, 2**31))
 def test_a_sweep_among_many_wells_is_the_oracle(beta, temperature, n, p, seed):
-    # Heat carries a state from well to well within a sweep, so which wells are near it changes from flip to flip.
+    # Heat carries a state away from its well within a sweep, so which wells are near changes at each flip.
     x, s, g = drawn(n, p, 3, seed)
     s[1:] = x[1:3]
     bias = torch.randn(p, generator=g, dtype=torch.float64)
