@@ -4,8 +4,8 @@ This is the one place where an energy meets the kernels: `_form` turns it into w
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from jaxtyping import Float
@@ -14,7 +14,9 @@ from torch import Tensor
 from memscape.core.errors import CapabilityError, InputError
 from memscape.core.progress import Progress
 from memscape.core.recall import Status
-from memscape.kernels import dense, dispatch, sweeps
+from memscape.kernels import dense, dense_fields, dense_steepest, sweeps
+from memscape.kernels.dispatch import Quadratic
+from memscape.kernels.synchronous import ParallelOutcome, synchronous
 from memscape.mechanisms.dynamics import Course, Dynamics
 from memscape.mechanisms.energies import Couplings, Energy, PatternEnergy, Separated
 from memscape.mechanisms.separation import Additive, Softmax
@@ -107,44 +109,88 @@ class Synchronous(Dynamics):
         trace: bool,
         bar: Progress,
     ) -> Course:
-        _require_discrete(energy)
         return _parallel(energy, states, max_steps, trace, bar)
 
 
-def _require_discrete(energy: Energy) -> None:
-    if isinstance(energy, Separated) and energy.norm != 0.0:
-        raise CapabilityError("this energy has real-valued states; use FixedPoint() or GradientFlow()")
+@dataclass(frozen=True)
+class _Form:
+    """An energy as the kernels take it.
+
+    `start` makes sweepers, `scale` says by how much its fields are larger than the energy's, `steepest`
+    descends one flip at a time, `field` gives all fields and `tolerance` says which of them are ties.
+    """
+
+    start: Callable[[Tensor, Tensor], sweeps.Sweeper]
+    scale: float
+    steepest: Callable[..., sweeps.Outcome]
+    field: Callable[[Tensor], Tensor]
+    tolerance: float
+    why: Callable[[int], str]
 
 
-def _form(energy: Energy) -> tuple[Any, float]:
-    """Return what starts a sweeper, and by how much its fields are larger than the energy's."""
+def _form(energy: Energy) -> _Form:
+    """Return the kernels' form of an energy, made once and kept with it."""
     known = energy.__dict__.get("_form")
     if known is None:
-        known = _new_form(energy)
-        energy.__dict__["_form"] = known
+        known = energy.__dict__["_form"] = _new_form(energy)
     return known
 
 
-def _new_form(energy: Energy) -> tuple[Any, float]:
-    _require_discrete(energy)
-    if isinstance(energy, PatternEnergy):
-        if isinstance(energy.mixing, Tensor):
-            return dispatch.pattern_form(energy.patterns, energy.mixed, energy.theta), 1.0
+def _new_form(energy: Energy) -> _Form:
+    if isinstance(energy, Separated) and energy.norm != 0.0:
+        raise CapabilityError("this energy has real-valued states; use FixedPoint() or GradientFlow()")
+    if isinstance(energy, PatternEnergy) and not isinstance(energy.mixing, Tensor):
         theta = None if energy.theta is None else energy.theta.double() / energy.mixing
-        return dispatch.pattern_form(energy.patterns, None, theta), 1.0 / energy.mixing
+        return _quadratic(Quadratic.patterns(energy.basis, None, theta), 1.0 / energy.mixing)
+    if isinstance(energy, PatternEnergy):
+        return _quadratic(Quadratic.patterns(energy.basis, energy.mixed, energy.theta), 1.0)
     if isinstance(energy, Couplings):
-        return dispatch.coupling_form(energy.weights, energy.theta), 1.0
-    if isinstance(energy, Separated) and energy.theta is None:
-        if isinstance(energy.separation, Additive):
-            table = energy.separation.table(energy.units)
-            return dense.additive(
-                energy.patterns, table, tol=dense.tie_tolerance(table, len(energy.patterns))
-            ), 1.0
-        if isinstance(energy.separation, Softmax):
-            return dense.log_sum_exp(energy.patterns, float(energy.separation.beta), energy.bias), 1.0
-    if isinstance(energy, Separated):
-        return dense.from_unit_field(energy.unit_field), 1.0
-    return dense.from_field(lambda s: energy.field(s.to(torch.float32))), 1.0
+        return _quadratic(Quadratic.couplings(energy.weights, energy.theta), 1.0)
+    if isinstance(energy, Separated) and energy.theta is None and isinstance(energy.separation, Additive):
+        return _additive(energy, energy.separation.table(energy.units))
+    if isinstance(energy, Separated) and energy.theta is None and isinstance(energy.separation, Softmax):
+        return _log_sum_exp(energy, float(energy.separation.beta))
+    return _general(energy)
+
+
+def _quadratic(form: Quadratic, scale: float) -> _Form:
+    return _Form(form, scale, form.steepest, form.fields, form.form.tolerance, form.why)
+
+
+def _additive(energy: Separated, table: Tensor) -> _Form:
+    X, tol = energy.patterns, dense.tie_tolerance(table, len(energy.patterns))
+    return _Form(
+        start=dense.additive(X, table, tol=tol),
+        scale=1.0,
+        steepest=partial(dense_steepest.steepest_additive, X, table, tol=tol),
+        field=partial(dense_fields.additive_field, X, table),
+        tolerance=tol,
+        why=lambda cues: f"kept overlaps, a table of F, p = {len(X)}, n = {energy.units}, {cues} cues",
+    )
+
+
+def _log_sum_exp(energy: Separated, beta: float) -> _Form:
+    X, bias = energy.patterns, energy.bias
+    return _Form(
+        start=dense.log_sum_exp(X, beta, bias),
+        scale=1.0,
+        steepest=partial(dense_steepest.steepest_log_sum_exp, X, beta, bias),
+        field=partial(dense_fields.lse_field, X, beta, bias),
+        tolerance=dense.TOLERANCE,
+        why=lambda cues: f"kept weights of the wells, p = {len(X)}, n = {energy.units}, {cues} cues",
+    )
+
+
+def _general(energy: Energy) -> _Form:
+    """Any other discrete energy: unit by unit through its own field, slow and right."""
+
+    def field(states: Tensor) -> Tensor:
+        return energy.field(states.to(torch.float32))
+
+    one = isinstance(energy, Separated)
+    start = dense.from_unit_field(energy.unit_field) if one else dense.from_field(field)
+    steepest = partial(dense_steepest.steepest, field)
+    return _Form(start, 1.0, steepest, field, dense.TOLERANCE, lambda cues: f"field by field, {cues} cues")
 
 
 def _swept(
@@ -157,34 +203,50 @@ def _swept(
     trace: bool,
     bar: Progress,
 ) -> Course:
-    start, scale = _form(energy)
+    form = _form(energy)
     outcome = sweeps.run(
-        start,
+        form.start,
         states.to(torch.int8),
         order=order,
         max_steps=max_steps,
         seed=seed,
-        temperature=temperature * scale,
+        temperature=temperature * form.scale,
         snapshots=trace,
         advance=bar.update,
     )
-    return _course(outcome, states, dispatch.described(start), sampled=temperature > 0)
+    return _course(outcome, states, form.why(len(states)), sampled=temperature > 0)
 
 
 def _steepest(energy: Energy, states: Tensor, max_steps: int, trace: bool, bar: Progress) -> Course:
-    start, _ = _form(energy)
-    outcome = dispatch.steepest(
-        start, _all_fields(energy), states.to(torch.int8), max_steps=max_steps, snapshots=trace
-    )
+    form = _form(energy)
+    start = states.to(torch.int8)
+    outcome = form.steepest(start, max_steps=max_steps)
+    if trace:
+        longest = int(outcome.flips.max())
+        path = [form.steepest(start, max_steps=flips).states for flips in range(1, longest + 1)]
+        outcome = replace(outcome, snapshots=torch.stack([start, *path], 1))
     bar.update(len(states))
-    return _course(outcome, states, f"steepest, {dispatch.described(start)}", sampled=False)
+    return _course(outcome, states, f"steepest descent, {form.why(len(states))}", sampled=False)
 
 
-def _all_fields(energy: Energy) -> Callable[[Tensor], Tensor]:
-    return lambda s: energy.field(s.to(torch.float32))
+def _parallel(energy: Energy, states: Tensor, max_steps: int, trace: bool, bar: Progress) -> Course:
+    form = _form(energy)
+    outcome = synchronous(
+        form.field,
+        states.to(torch.int8),
+        max_steps=max_steps,
+        tolerance=form.tolerance,
+        snapshots=trace,
+        advance=bar.update,
+    )
+    course = _course(outcome, states, f"parallel, {form.why(len(states))}", sampled=False)
+    cycle = outcome.cycle.to(course.status.device)
+    return replace(course, status=torch.where(cycle, int(Status.TWO_CYCLE), course.status).to(torch.int8))
 
 
-def _course(outcome: sweeps.Outcome, states: Tensor, kernel: str, *, sampled: bool) -> Course:
+def _course(
+    outcome: sweeps.Outcome | ParallelOutcome, states: Tensor, kernel: str, *, sampled: bool
+) -> Course:
     if sampled:
         status = torch.full(outcome.steps.shape, int(Status.SAMPLED))
     else:
@@ -202,44 +264,3 @@ def _course(outcome: sweeps.Outcome, states: Tensor, kernel: str, *, sampled: bo
         kernel=kernel,
         complete=outcome.complete,
     )
-
-
-def _parallel(energy: Energy, states: Tensor, max_steps: int, trace: bool, bar: Progress) -> Course:
-    count = len(states)
-    now, before = states.clone(), states.clone()
-    steps = torch.zeros(count, dtype=torch.int64, device=states.device)
-    flips = torch.zeros_like(steps)
-    status = torch.full((count,), int(Status.UNFINISHED), dtype=torch.int8, device=states.device)
-    rows = torch.arange(count, device=states.device)
-    path = [states.to(torch.int8)] if trace else []
-    tolerance, complete = _tie_tolerance(energy), True
-    for step in range(max_steps):
-        h = energy.field(now[rows])
-        new = torch.where(h.abs() <= tolerance, now[rows].to(h.dtype), h.sign()).to(now.dtype)
-        changed = (new != now[rows]).sum(-1)
-        steps[rows] += 1
-        flips[rows] += changed
-        still, cycle = changed == 0, (new == before[rows]).all(-1) & (changed > 0) & (step > 0)
-        tied = (h.abs() <= tolerance).any(-1)
-        status[rows[still]] = torch.where(tied[still], int(Status.TIED), int(Status.CONVERGED)).to(torch.int8)
-        status[rows[cycle]] = int(Status.TWO_CYCLE)
-        before[rows], now[rows] = now[rows], new
-        if trace:
-            path.append(now.to(torch.int8))
-        done = still | cycle
-        rows = rows[~done]
-        if not bar.update(int(done.sum())):
-            status[rows], complete = int(Status.INTERRUPTED), False
-            break
-        if not rows.numel():
-            break
-    snapshots = torch.stack(path, 1) if trace else None
-    return Course(now, steps, flips, status, snapshots, "parallel, matrix products", complete)
-
-
-def _tie_tolerance(energy: Energy) -> float:
-    if isinstance(energy, PatternEnergy | Couplings):
-        return energy.tolerance
-    if isinstance(energy, Separated) and isinstance(energy.separation, Additive):
-        return dense.tie_tolerance(energy.separation.table(energy.units), len(energy.patterns))
-    return dense.TOLERANCE

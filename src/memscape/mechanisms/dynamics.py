@@ -11,6 +11,23 @@ from memscape.mechanisms.energies import Energy, Wells
 
 
 @dataclass(frozen=True)
+class Look:
+    """What one pass over the patterns saw of a state.
+
+    Attributes:
+        energy: (b,) float64.
+        wells: best term, its pattern, its lead.
+        nearest: (b,) the pattern of largest cosine.
+        familiar: (b,) the best term at the cue, where the course began.
+    """
+
+    energy: Float[Tensor, " b"]
+    wells: Wells
+    nearest: Int[Tensor, " b"]
+    familiar: Float[Tensor, " b"]
+
+
+@dataclass(frozen=True)
 class Course:
     """What a run of dynamics ended in; one row per cue.
 
@@ -21,7 +38,7 @@ class Course:
         snapshots: (b, steps + 1, n) where asked for.
         kernel: which kernel ran, in words.
         complete: False where Ctrl-C ended the run.
-        energy, wells: read in the same pass, where the dynamics did (real-valued memories).
+        look: what the dynamics saw on their way, where they meet all patterns anyway (real-valued memories).
     """
 
     states: Float[Tensor, "b n"]
@@ -31,8 +48,7 @@ class Course:
     snapshots: Tensor | None
     kernel: str
     complete: bool = True
-    energy: Tensor | None = None
-    wells: Wells | None = None
+    look: Look | None = None
 
 
 class Dynamics(ABC):

@@ -62,12 +62,13 @@ class Energy(ABC):
 
     def wells(self, states: Float[Tensor, "b n"]) -> Wells:
         """Return the reduced wells' terms, in chunks: O(b p n) time, bounded memory."""
-        parts = [self._reduced(self.terms(rows)) for rows in _chunks(states, max(1, len(self.patterns)))]
+        parts = [self.reduced(self.terms(rows)) for rows in _chunks(states, max(1, len(self.patterns)))]
         return Wells(
             *(torch.cat([getattr(part, name) for part in parts]) for name in ("best", "index", "gap"))
         )
 
-    def _reduced(self, terms: Tensor) -> Wells:
+    def reduced(self, terms: Float[Tensor, "b p"]) -> Wells:
+        """Return wells' terms reduced to the best one and its lead."""
         best, index = terms.max(-1)
         if terms.shape[-1] == 1:
             return Wells(best, index, torch.full_like(best, math.inf))
@@ -116,81 +117,74 @@ def _sum_fields(first: Tensor | None, second: Tensor) -> Tensor:
 class PatternEnergy(Energy):
     """$E = -\\frac12 s^T J s - \\theta \\cdot s$ with $J = X^T L X$ and zero diagonal; J is never built.
 
-    Hebbian, projection and dreaming memories are this energy with different L. Where L is a multiple of the
-    identity the couplings stay integer and unscaled, so that ties and fixed points are exact; results are
-    scaled on output.
+    Hebbian, projection, dreaming, covariance and hierarchical memories are this energy with different L.
+    Where L is a multiple of the identity the couplings stay integer and unscaled, so that ties and fixed
+    points are exact; results are scaled on output.
 
     Args:
-        patterns: (p, n) int8 entries -1, 0, +1.
-        mixing: L: a number (a multiple of the identity) or a symmetric (p, p) matrix.
+        basis: X (q, n) int8 entries -1, 0, +1: the patterns, or rows that span them.
+        mixing: L: a number (a multiple of the identity) or a symmetric (q, q) matrix.
         field: (n,) thresholds $\\theta$, in units of the field.
+        patterns: (p, n) what is stored, where it is not the basis itself. The wells' terms are
+            $\\frac12 o_\\mu (L o)_\\mu$ in the first case, $o_\\mu^2 / 2n$ in the second.
     """
 
-    def __init__(self, patterns: Tensor, mixing: float | Tensor, field: Tensor | None = None):
-        self.patterns, self.mixing, self.theta = patterns, mixing, field
-        self.units = patterns.shape[1]
-
-    @property
-    def integer(self) -> bool:
-        """Whether descent can run on exact integers: L a multiple of the identity and no thresholds."""
-        return not isinstance(self.mixing, Tensor) and self.theta is None
+    def __init__(
+        self,
+        basis: Tensor,
+        mixing: float | Tensor,
+        field: Tensor | None = None,
+        patterns: Tensor | None = None,
+    ):
+        self.basis, self.mixing, self.theta = basis, mixing, field
+        self.patterns = basis if patterns is None else patterns
+        self.units = basis.shape[1]
 
     @cached_property
-    def mixed(self) -> Float[Tensor, "p n"]:
-        """A = L X in float64; for a multiple of the identity use `mixing` and `patterns` instead."""
-        mixing = (
-            self.mixing if isinstance(self.mixing, Tensor) else self.mixing * torch.eye(len(self.patterns))
-        )
-        return mixing.double().to(self.patterns.device) @ self.patterns.double()
+    def mixed(self) -> Float[Tensor, "q n"]:
+        """A = L X in float64."""
+        if isinstance(self.mixing, Tensor):
+            return self.mixing.double().to(self.basis.device) @ self.basis.double()
+        return self.mixing * self.basis.double()
 
     @cached_property
     def diagonal(self) -> Float[Tensor, " n"]:
         """$(X^T L X)_{ii}$, which is left out of J, float64."""
         if isinstance(self.mixing, Tensor):
-            return (self.mixed * self.patterns).sum(0)
-        counts = self.patterns.to(torch.int16).abs_().sum(0, dtype=torch.int64)
+            return (self.mixed * self.basis).sum(0)
+        counts = self.basis.to(torch.int16).abs_().sum(0, dtype=torch.int64)
         return self.mixing * counts.double()
 
-    @cached_property
-    def tolerance(self) -> float:
-        """The size below which a field counts as a tie.
-
-        0 for integer couplings, else 1e-10 of the fields' scale.
-        """
-        if self.integer:
-            return 0.0
-        scale = float(self.field(self.patterns[:16].float()).abs().max()) if len(self.patterns) else 1.0
-        return 1e-10 * max(scale, 1e-300)
-
-    def _weighted(self, o: Float[Tensor, "b p"]) -> Float[Tensor, "b p"]:
+    def _weighted(self, o: Float[Tensor, "b q"]) -> Float[Tensor, "b q"]:
         return o @ self.mixing.double() if isinstance(self.mixing, Tensor) else o * self.mixing
 
     def energy(self, states: Float[Tensor, "b n"]) -> Float[Tensor, " b"]:
-        o = overlaps(self.patterns, states).double()
+        o = overlaps(self.basis, states).double()
         own = states.double().square() @ self.diagonal
         return -0.5 * ((o * self._weighted(o)).sum(-1) - own) - _drive(self.theta, states)
 
     def field(self, states: Float[Tensor, "b n"]) -> Float[Tensor, "b n"]:
-        o = overlaps(self.patterns, states).double()
+        o = overlaps(self.basis, states).double()
         if isinstance(self.mixing, Tensor):
             h = o @ self.mixed - states.double() * self.diagonal
         else:
             counts = self.diagonal / self.mixing
-            h = (_back(self.patterns, o) - states.double() * counts) * self.mixing
+            h = (_back(self.basis, o) - states.double() * counts) * self.mixing
         return h if self.theta is None else h + self.theta.double()
 
     def terms(self, states: Float[Tensor, "b n"]) -> Float[Tensor, "b p"]:
         o = overlaps(self.patterns, states).double()
-        return 0.5 * o * self._weighted(o)
+        if self.patterns is self.basis:
+            return 0.5 * o * self._weighted(o)
+        return o.square() / (2 * self.units)
 
     def with_field(self, field: Float[Tensor, " n"]) -> "PatternEnergy":
-        return PatternEnergy(self.patterns, self.mixing, _sum_fields(self.theta, field))
+        return PatternEnergy(self.basis, self.mixing, _sum_fields(self.theta, field), self.patterns)
 
     def couplings(self) -> Float[Tensor, "n n"]:
         """Return J (n, n) float64."""
-        X = self.patterns.double()
-        J = self.mixed.T @ X if isinstance(self.mixing, Tensor) else X.T @ X * self.mixing
-        return J.fill_diagonal_(0.0)
+        X = self.basis.double()
+        return (self.mixed.T @ X).fill_diagonal_(0.0)
 
 
 class Couplings(Energy):
@@ -205,27 +199,6 @@ class Couplings(Energy):
     def __init__(self, weights: Tensor, field: Tensor | None = None, patterns: Tensor | None = None):
         self.weights, self.theta, self.patterns = weights, field, patterns
         self.units = weights.shape[0]
-
-    @cached_property
-    def integer(self) -> bool:
-        """Whether J and thresholds are whole numbers so small that float32 sums of them are exact."""
-        J = self.weights
-        whole = bool((J.round() == J).all()) and (
-            self.theta is None or bool((self.theta == self.theta.round()).all())
-        )
-        return whole and self._largest_field() < 2**24
-
-    def _largest_field(self) -> float:
-        rows = self.weights.double().abs().sum(1)
-        return float((rows if self.theta is None else rows + self.theta.double().abs()).max())
-
-    @cached_property
-    def tolerance(self) -> float:
-        """The size below which a field counts as a tie.
-
-        0 for integer couplings, else 1e-10 of the largest row sum.
-        """
-        return 0.0 if self.integer else 1e-10 * max(self._largest_field(), 1e-300)
 
     def energy(self, states: Float[Tensor, "b n"]) -> Float[Tensor, " b"]:
         s = states.double()
@@ -277,6 +250,11 @@ class Separated(Energy):
             field,
         )
         self.units = patterns.shape[1]
+
+    @cached_property
+    def norms(self) -> Float[Tensor, " p"]:
+        """Euclidean norms of the patterns."""
+        return self.patterns.to(torch.float64).norm(dim=-1).to(torch.float32)
 
     def shifted(self, states: Float[Tensor, "b n"]) -> Float[Tensor, "b p"]:
         """Return the overlaps plus the bias; float64 where the space is discrete."""

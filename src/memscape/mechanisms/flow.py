@@ -1,17 +1,17 @@
 """Dynamics of real-valued states: the fixed-point map of a separated energy, and gradient flow."""
 
-import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
 from memscape.core.errors import CapabilityError, InputError
 from memscape.core.progress import Progress
 from memscape.core.recall import Status
 from memscape.kernels import retrieval
-from memscape.mechanisms.dynamics import Course, Dynamics
+from memscape.mechanisms.dynamics import Course, Dynamics, Look
 from memscape.mechanisms.energies import Energy, Separated, Wells
 from memscape.mechanisms.separation import Softmax
 
@@ -76,57 +76,63 @@ class GradientFlow(Dynamics):
                 f"GradientFlow needs the energy of a real-valued memory, not {type(energy).__name__}"
             )
 
-        def step(energy: Separated, states: Tensor) -> tuple[Tensor, Tensor, Wells]:
-            target, value, wells = _fixed_point_step(energy, states)
-            return states + self.rate * (target - states), value, wells
+        def step(energy: Separated, states: Tensor) -> tuple[Tensor, Look]:
+            target, look = _fixed_point_step(energy, states)
+            return states + self.rate * (target - states), look
 
         return _iterate(
             energy, states, step, self.rate * self.tolerance, max_steps, trace, bar, "gradient flow"
         )
 
 
-def _fixed_point_step(energy: Separated, states: Tensor) -> tuple[Tensor, Tensor, Wells]:
-    """Return the next states and, from the same pass, the energy and wells of the current ones."""
+def _fixed_point_step(energy: Separated, states: Tensor) -> tuple[Tensor, Look]:
+    """Return the next states and, from the same pass over the patterns, what was seen of the current ones."""
     separation = energy.separation
     quadratic = 0.5 * states.double().square().sum(-1)
     if energy.theta is not None:
         quadratic = quadratic - states.double() @ energy.theta.double()
     if isinstance(separation, Softmax):
-        seen = retrieval.retrieve(energy.patterns, states, beta=float(separation.beta), bias=energy.bias)
-        wells = Wells(seen.best, seen.index, seen.best - seen.lse_others / float(separation.beta))
-        value, target = quadratic - seen.lse.double() / float(separation.beta), seen.out
+        beta = float(separation.beta)
+        seen = retrieval.retrieve(states, energy.patterns, beta, energy.bias, norms=energy.norms)
+        wells = Wells(seen.term, seen.index, seen.gap)
+        value, target, nearest = quadratic - seen.lse.double() / beta, seen.output, seen.nearest
     else:
         o = energy.shifted(states)
-        wells, value = energy._reduced(o), quadratic - separation.total(o).double()
+        wells, value = energy.reduced(o), quadratic - separation.total(o).double()
         target = separation.weights(o) @ energy.patterns
-    return (target if energy.theta is None else target + energy.theta.to(target)), value, wells
+        plain = o if energy.bias is None else o - energy.bias.to(o.dtype)
+        nearest = (plain / energy.norms.to(o.dtype).clamp_min(torch.finfo(o.dtype).tiny)).argmax(-1)
+    if energy.theta is not None:
+        target = target + energy.theta.to(target)
+    best = wells.best.double()
+    which = wells.index if nearest is None else nearest
+    return target, Look(value, Wells(best, wells.index, wells.gap.double()), which, best)
+
+
+Step = Callable[[Separated, Tensor], tuple[Tensor, Look]]
 
 
 def _iterate(
     energy: Separated,
     states: Tensor,
-    step,
+    step: Step,
     tolerance: float,
     max_steps: int,
     trace: bool,
     bar: Progress,
     kernel: str,
 ) -> Course:
-    count = len(states)
+    count, device = len(states), states.device
     final = states.clone()
-    steps = torch.zeros(count, dtype=torch.int64, device=states.device)
-    status = torch.full((count,), int(Status.UNFINISHED), dtype=torch.int8, device=states.device)
-    value = torch.full((count,), math.nan, dtype=torch.float64, device=states.device)
-    best, gap = torch.zeros_like(value), torch.zeros_like(value)
-    index = torch.zeros_like(steps)
+    steps = torch.zeros(count, dtype=torch.int64, device=device)
+    status = torch.full((count,), int(Status.UNFINISHED), dtype=torch.int8, device=device)
     snapshots = [states.clone()] if trace else []
-    rows = torch.arange(count, device=states.device)
-    complete = True
+    rows = torch.arange(count, device=device)
+    look, complete = None, True
     for _ in range(max_steps):
-        moved, energies, wells = step(energy, final[rows])
-        rest = _at_rest(moved, final[rows], tolerance)
-        value[rows], best[rows], index[rows] = energies, wells.best.double(), wells.index
-        gap[rows] = wells.gap.double()
+        moved, seen = step(energy, final[rows])
+        rest = (moved - final[rows]).square().mean(-1).sqrt() <= tolerance
+        look = seen if look is None else _updated(look, rows, seen)
         final[rows] = moved.to(final.dtype)
         steps[rows] += 1
         status[rows[rest]] = int(Status.CONVERGED)
@@ -139,9 +145,14 @@ def _iterate(
         if not rows.numel():
             break
     path = torch.stack(snapshots, 1) if trace else None
-    flips = torch.zeros_like(steps)
-    return Course(final, steps, flips, status, path, kernel, complete, value, Wells(best, index, gap))
+    return Course(final, steps, torch.zeros_like(steps), status, path, kernel, complete, look)
 
 
-def _at_rest(moved: Tensor, before: Tensor, tolerance: float) -> Bool[Tensor, " b"]:
-    return (moved - before).square().mean(-1).sqrt() <= tolerance
+def _updated(look: Look, rows: Tensor, seen: Look) -> Look:
+    """Return a look with these rows seen anew; how familiar the cue was stays."""
+
+    def put(old: Tensor, new: Tensor) -> Tensor:
+        return old.index_copy(0, rows, new.to(old.dtype))
+
+    wells = Wells(*(put(getattr(look.wells, k), getattr(seen.wells, k)) for k in ("best", "index", "gap")))
+    return Look(put(look.energy, seen.energy), wells, put(look.nearest, seen.nearest), look.familiar)

@@ -156,6 +156,27 @@ def nearest(patterns: Tensor, space: Space, states: Float[Tensor, "b n"], thresh
     )
 
 
+def matched(
+    patterns: Tensor,
+    space: Space,
+    states: Float[Tensor, "b n"],
+    index: Int[Tensor, " b"],
+    threshold: float = 0.9,
+) -> Nearest:
+    """Return how real states stand to one candidate pattern each, found on the way. O(b n).
+
+    A dense recall meets all patterns at every step, so it knows the pattern nearest to the state before the
+    last step; the overlap is that of the last state with it.
+    """
+    chosen = patterns[index].to(states.dtype)
+    overlap = torch.nn.functional.cosine_similarity(states, chosen, dim=-1)
+    exact = (chosen - states).double().square().mean(-1).sqrt() <= REAL_TOLERANCE
+    found = (overlap >= threshold) | exact
+    kind = torch.where(found, int(Kind.STORED), int(Kind.SPURIOUS))
+    kind = torch.where(~found & (overlap <= -threshold), int(Kind.INVERTED), kind).to(torch.int8)
+    return Nearest(index, overlap, torch.where(found, index, -1), exact, kind)
+
+
 def _nearest(patterns: Tensor, space: Space, states: Tensor, threshold: float) -> Nearest:
     m = space.overlap(states, patterns)
     index = m.abs().argmax(-1)

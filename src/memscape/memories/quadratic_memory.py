@@ -1,13 +1,14 @@
 """Quadratic memories: couplings between pairs of +-1 units, read through their patterns."""
 
 from abc import abstractmethod
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from memscape.core.arrays import require_memory
+from memscape.core.cards import registered
 from memscape.core.spaces import Bipolar
 from memscape.mechanisms.descent import Asynchronous
 from memscape.mechanisms.energies import Couplings, PatternEnergy
@@ -18,6 +19,9 @@ Q = TypeVar("Q", bound="QuadraticMemory")
 
 class QuadraticMemory(PatternMemory):
     """A pattern memory on +-1 units whose energy is $-\\frac12 s^T J s$ with $J_{ii} = 0$."""
+
+    _options: ClassVar[tuple[str, ...]] = ()
+    """Names of the constructor's own options, kept as attributes and written to files."""
 
     def __init__(self, patterns: object, units: int | None, reading: Reading):
         self.default_dynamics = Asynchronous()
@@ -53,11 +57,19 @@ class QuadraticMemory(PatternMemory):
         """Return the recalled states of cues (..., n)."""
         return self.recall(cue).state
 
+    def shapeable(self, **options: Any) -> Any:
+        """Return a `MaxMargin` memory of the same patterns.
+
+        The quadratic memory whose basins can be shaped.
+        """
+        return registered("MaxMargin")(self.patterns.float(), **options, **self.reading)
+
     def _settings(self) -> dict[str, Any]:
-        return {"units": self.units, "reading": dict(self.reading)}
+        options = {name: getattr(self, name) for name in self._options}
+        return {"units": self.units, "options": options, "reading": dict(self.reading)}
 
     @classmethod
     def _from_settings(cls: type[Q], settings: dict[str, Any], tensors: dict[str, Tensor]) -> Q:
-        memory = cls(units=settings["units"], **settings["reading"])
+        memory = cls(units=settings["units"], **settings["options"], **settings["reading"])
         memory.load_state_dict(tensors)
         return memory

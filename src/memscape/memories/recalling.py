@@ -14,7 +14,7 @@ from memscape.core.recall import Kind, Recall, Trace, Verdict
 from memscape.core.spaces import Space
 from memscape.mechanisms.dynamics import Course, Dynamics
 from memscape.mechanisms.energies import Couplings, Energy
-from memscape.mechanisms.reading import Calibration, masked_familiarity, nearest, verdicts
+from memscape.mechanisms.reading import Calibration, masked_familiarity, matched, nearest, verdicts
 
 
 def checked_states(x: object, energy: Energy, space: Space, what: str, *, zeros: bool = False) -> Tensor:
@@ -112,7 +112,7 @@ def _read(
     settings: dict,
 ) -> Recall:
     count, device = len(cues), cues.device
-    value = course.energy if course.energy is not None else driven.energy(course.states)
+    value = course.look.energy if course.look is not None else driven.energy(course.states)
     path = None
     if trace and course.snapshots is not None:
         dtype = cues.dtype
@@ -130,11 +130,13 @@ def _read(
         }
         reading |= {"familiarity": nothing, "gap": nothing, "verdict": codes + int(Verdict.UNKNOWN)}
     else:
-        # In a real-valued memory the last state whose overlaps are known is read: the next one was not looked
-        # at.
-        seen = nearest(energy.patterns, space, course.states, threshold)
-        gap = course.wells.gap if course.wells is not None else energy.wells(course.states).gap
-        familiarity = _familiarity(energy, space, cues, course, scale)
+        if course.look is not None:
+            look = course.look
+            seen = matched(energy.patterns, space, course.states, look.nearest, threshold)
+            gap, familiarity = look.wells.gap, scale.familiarity(look.familiar)
+        else:
+            seen = nearest(energy.patterns, space, course.states, threshold)
+            gap, familiarity = energy.wells(course.states).gap, _familiarity(energy, space, cues, scale)
         verdict = verdicts(familiarity, gap, seen.match, scale)
         reading = {"match": seen.match, "exact": seen.exact, "kind": seen.kind, "overlap": seen.overlap}
         reading |= {"familiarity": familiarity, "gap": gap, "verdict": verdict}
@@ -151,7 +153,7 @@ def _read(
     )
 
 
-def _familiarity(energy: Energy, space: Space, cues: Tensor, course: Course, scale: Calibration) -> Tensor:
+def _familiarity(energy: Energy, space: Space, cues: Tensor, scale: Calibration) -> Tensor:
     best = energy.wells(cues).best
     masked = (cues == 0).any(-1)
     values = scale.familiarity(best).double()

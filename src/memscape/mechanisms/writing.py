@@ -1,0 +1,55 @@
+"""Write rules: what one pattern does to couplings. Each is a pure function from old couplings to new ones."""
+
+from jaxtyping import Float
+from torch import Tensor
+
+
+def storkey(couplings: Float[Tensor, "n n"], pattern: Float[Tensor, " n"]) -> Float[Tensor, "n n"]:
+    """Return the couplings after Storkey's rule has written one pattern, zero diagonal. O(n^2).
+
+    $J_{ij} \\leftarrow J_{ij} + \\frac1n(\\xi_i \\xi_j - \\xi_i h_{ji} - h_{ij} \\xi_j)$ with
+    $h_{ij} = \\sum_{k \\neq i,j} J_{ik} \\xi_k$ (Storkey 1997).
+
+    >>> import torch
+    >>> storkey(torch.zeros(2, 2), torch.tensor([1.0, -1.0]))
+    tensor([[ 0.0000, -0.5000],
+            [-0.5000,  0.0000]])
+    """
+    n = len(pattern)
+    field = couplings @ pattern  # J_ii = 0, so k = i is left out already
+    without = field[:, None] - couplings * pattern  # h_ij leaves out j as well
+    change = pattern[:, None] * pattern - pattern[:, None] * without.T - without * pattern
+    return (couplings + change / n).fill_diagonal_(0.0)
+
+
+def hebb(
+    store: Float[Tensor, "... k v"], keys: Float[Tensor, "... k"], values: Float[Tensor, "... v"]
+) -> Tensor:
+    """Return the store after $S \\leftarrow S + k \\otimes v$: Hebb, linear attention, fast weights. O(kv).
+
+    >>> import torch
+    >>> hebb(torch.zeros(2, 1), torch.tensor([1.0, 2.0]), torch.tensor([3.0]))
+    tensor([[3.],
+            [6.]])
+    """
+    return store + keys[..., :, None] * values[..., None, :]
+
+
+def delta(
+    store: Float[Tensor, "... k v"],
+    keys: Float[Tensor, "... k"],
+    values: Float[Tensor, "... v"],
+    rate: float | Tensor = 1.0,
+) -> Float[Tensor, "... k v"]:
+    """Return the store after the delta rule $S \\leftarrow S + \\beta\\, k \\otimes (v - S^T k)$. O(kv).
+
+    With $\\beta = 1/|k|^2$ the key is read back exactly (Widrow and Hoff 1960; Schlag et al. 2021). Repeated
+    over the same keys it converges to the projection rule (Kaczmarz 1937).
+
+    >>> import torch
+    >>> S = delta(torch.ones(2, 1), torch.tensor([1.0, 0.0]), torch.tensor([5.0]))
+    >>> torch.tensor([1.0, 0.0]) @ S
+    tensor([5.])
+    """
+    read = (keys[..., None, :] @ store)[..., 0, :]
+    return hebb(store, keys, rate * (values - read))
