@@ -22,11 +22,12 @@ def recall_strip(
     shape: tuple[int, int],
     *,
     titles: list[str] | None = None,
+    cmap: str = "gray",
 ) -> Figure:
     """Return a figure with one column per picture: as stored, as cued, as recalled by one or more memories.
 
-    Dark is a high value; all rows share one grey scale, set by the stored pictures. Pixels of a cue that are
-    NaN are unknown and drawn in blue.
+    All rows share one grey scale, set by the stored pictures. Pixels of a cue that are NaN are unknown and
+    drawn in blue.
 
     Args:
         stored: (k, n) pixel values with n = height * width.
@@ -34,6 +35,7 @@ def recall_strip(
         recalled: (k, n), or a mapping from names of memories to (k, n): one row each.
         shape: (height, width) of a picture.
         titles: k short texts above the columns, such as the class of each picture.
+        cmap: "gray" draws high values light, as in a photograph; "Greys" dark, as ink on paper.
 
     Raises:
         InputError: if sizes do not fit together, or there is nothing to draw.
@@ -54,7 +56,7 @@ def recall_strip(
         LABEL + CELL * count, CELL * len(rows) * shape[0] / shape[1] + (0.25 if titles else 0.05)
     )
     grid = figure.subplots(len(rows), count, squeeze=False)
-    colours = matplotlib.colormaps["Greys"].with_extremes(bad=UNKNOWN)
+    colours = matplotlib.colormaps[cmap].with_extremes(bad=UNKNOWN)
     for line, (name, values) in zip(grid, rows.items(), strict=True):
         for axes, picture in zip(line, values, strict=True):
             bare(axes)

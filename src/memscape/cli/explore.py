@@ -1,0 +1,39 @@
+"""`memscape explore`: the demo's study on the user's own pictures."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from memscape.cli.frame import Json, Seed, emit, say
+from memscape.cli.inputs import Levels, Size, ThresholdLevel, read_pictures
+
+
+def explore(
+    folder: Annotated[
+        Path, typer.Argument(help="A folder of pictures that Pillow can read.", show_default=False)
+    ],
+    levels: Levels = None,
+    threshold: ThresholdLevel = None,
+    size: Size = 32,
+    out: Annotated[Path, typer.Option(help="Where the report is written.")] = Path("out/explore.html"),
+    seed: Seed = 0,
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer cues, loads and starts.")] = False,
+    json: Json = False,
+) -> None:
+    """Store your own pictures in several memories, damage and recall them, and write a report."""
+    say("loading the library")
+    from dataclasses import replace
+
+    from memscape.cli.findings import summary
+    from memscape.cli.panels import report
+    from memscape.cli.study import Plan, study
+
+    pictures = read_pictures(folder, levels, threshold, size)
+    code = f"--threshold {threshold:g}" if threshold is not None else f"--levels {pictures.code.levels}"
+    command = f"memscape explore {folder} {code} --size {size} --seed {seed}{' --quick' if quick else ''} --out {out}"
+    plan = Plan.quick(seed) if quick else Plan(seed=seed)
+    found = study(replace(pictures, command=command), plan, say)
+    say("drawing")
+    written = report(found).save(out)
+    emit(found.to_dict() | {"report": str(written)}, f"{summary(found)}\n\nreport written to {written}", json)

@@ -1,0 +1,167 @@
+"""Sentences from numbers: what the report says follows from what was measured, whatever that is."""
+
+from memscape.cli.frame import table
+from memscape.cli.study import LOWER_HALF, REFERENCE, Cell, Newcomers, Study
+from memscape.core.recall import Verdict
+
+GOOD = 0.9
+"""The share of exact recalls from which a memory is said to hold a load."""
+
+
+def percent(share: float) -> str:
+    """Return a share as a percentage, with a decimal only where rounding would lie.
+
+    >>> percent(0.5), percent(1.0), percent(0.998), percent(0.0)
+    ('50 %', '100 %', '99.8 %', '0 %')
+    """
+    rounded = round(100 * share)
+    return f"{100 * share:.1f} %" if rounded in (0, 100) and share not in (0.0, 1.0) else f"{rounded} %"
+
+
+def with_interval(cell: Cell) -> str:
+    """Return the share of exact recalls and its interval, "87 % (79-92)"."""
+    return f"{percent(cell.share)} ({100 * cell.low:.0f}-{100 * cell.high:.0f})"
+
+
+def damage_name(damage: float) -> str:
+    """Return a damage in words.
+
+    >>> damage_name(0.2)
+    '20 % flipped'
+    """
+    return "lower half hidden" if damage == LOWER_HALF else f"{100 * damage:.0f} % flipped"
+
+
+def reach(study: Study) -> list[str]:
+    """Return, for each memory, up to which of the measured loads it recalls nearly all cues."""
+    lines = []
+    for name in study.memories:
+        shares = {load: study.cell(name, load, REFERENCE).share for load in study.plan.loads}
+        holds = [load for load, share in shares.items() if share >= GOOD]
+        if len(holds) == len(shares):
+            lines.append(f"{name} recalled at least {percent(GOOD)} of these cues exactly at every load.")
+        elif holds:
+            lines.append(
+                f"{name} recalled at least {percent(GOOD)} of them with {listed(holds)} stored, and "
+                f"{percent(min(shares.values()))} at its worst."
+            )
+        else:
+            best = max(shares, key=shares.__getitem__)
+            lines.append(
+                f"{name} reached {percent(GOOD)} at none of the loads (best: {percent(shares[best])}, {best:,} stored)."
+            )
+    return lines
+
+
+def listed(numbers: list[int]) -> str:
+    """Return numbers as a list in words.
+
+    >>> listed([10, 50, 1797])
+    '10, 50 and 1,797'
+    """
+    words = [f"{number:,}" for number in numbers]
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def correlation(study: Study) -> list[str]:
+    """Return how alike the patterns are, and what independent ones would be."""
+    units = study.pictures.patterns.shape[1]
+    noun = study.pictures.noun
+    lines = [
+        f"Two of these {noun} have an overlap of {study.mean_overlap:.2f} on average and {study.largest_overlap:.2f} at "
+        f"most; two independent patterns of {units:,} units have 0 on average, give or take {units**-0.5:.2f}.",
+        f"The {len(study.pictures.patterns):,} {noun} span {study.rank:,} of {units:,} dimensions.",
+    ]
+    first, control = study.cell("Hebbian", study.plan.loads[0], REFERENCE), study.control[0]
+    where = f"With {first.patterns:,} stored and {damage_name(REFERENCE)}, Hebb's rule recalled"
+    if control.share > first.share:
+        lines.append(
+            f"{where} {percent(first.share)} of the {noun}, but {percent(control.share)} of as many independent patterns "
+            "of the same size: what breaks it is what the pictures have in common."
+        )
+    else:
+        lines.append(
+            f"{where} {percent(first.share)} of the {noun} and {percent(control.share)} of as many independent patterns: "
+            "the correlations do it no harm here."
+        )
+    return lines
+
+
+def repairs(study: Study) -> list[str]:
+    """Return which memories do better than Hebb's rule, and where."""
+    helped, failed = [], []
+    for name in study.memories:
+        if name == "Hebbian":
+            continue
+        better = [
+            load
+            for load in study.plan.loads
+            if study.cell(name, load, REFERENCE).low > study.cell("Hebbian", load, REFERENCE).high
+        ]
+        if better:
+            helped.append(f"{name} ({listed(better)} stored)")
+        else:
+            failed.append(name)
+    lines = []
+    if helped:
+        lines.append(f"Beyond the intervals better than Hebb's rule: {'; '.join(helped)}.")
+    if failed:
+        lines.append(f"No better at any load: {', '.join(failed)}.")
+    return lines
+
+
+def above_capacity(study: Study) -> list[str]:
+    """Return what becomes of the projection rule where more patterns are stored than there are dimensions."""
+    units = study.pictures.patterns.shape[1]
+    most = study.plan.loads[-1]
+    cell = study.cell("Projection", most, REFERENCE)
+    if most <= study.rank:
+        return []
+    inverted = round(REFERENCE * units)
+    return [
+        f"{most:,} patterns in {study.rank:,} dimensions are more than the projection rule can hold apart: each is a "
+        f"combination of others, and so is much else. There it changed {cell.flips:.0f} units on average where "
+        f"{inverted} had been flipped, and recalled {percent(cell.share)} of the cues exactly."
+    ]
+
+
+def strangers(newcomers: Newcomers, noun: str) -> list[str]:
+    """Return what each memory said of cues that were never stored."""
+    lines = []
+    for name, kinds in newcomers.counts.items():
+        noise, fresh = kinds["random units"], kinds["never stored"]
+        total, shown = sum(noise.values()), sum(fresh.values())
+        lines.append(
+            f"{name} called {noise[Verdict.UNKNOWN.name]} of {total} random states UNKNOWN, and "
+            f"{fresh[Verdict.RECALLED.name]} of {shown} {noun} that it never saw RECALLED."
+        )
+    return lines
+
+
+def depth(study: Study) -> list[str]:
+    """Return how much damage the median well stands, and which share of random starts finds a stored pattern."""
+    lines = []
+    for name, one in study.radii.items():
+        found = study.basins[name]
+        low, high = found.share_interval.tolist()
+        lines.append(
+            f"{name}: the median well stands {percent(float(one.damage.median()))} of flipped units; "
+            f"{percent(found.share)} ({100 * low:.0f}-{100 * high:.0f}) of {found.starts:,} random starts ended in a "
+            "stored pattern or its negative."
+        )
+    return lines
+
+
+def summary(study: Study) -> str:
+    """Return the shares of exact recalls as a table for a terminal, and what they say."""
+    loads = study.plan.loads
+    head = [f"exact, {damage_name(REFERENCE)}", *(f"{load:,} stored" for load in loads)]
+    rows = [
+        [name, *(with_interval(study.cell(name, load, REFERENCE)) for load in loads)]
+        for name in study.memories
+    ]
+    name, load, states = study.visited
+    units = study.pictures.patterns.shape[1]
+    visited = f"A recall ({name}, {load:,} stored) visited {states:,} of 2^{units:,} states (median)."
+    said = [*reach(study), *correlation(study), *above_capacity(study), visited]
+    return "\n".join([table(head, rows), "", *said])

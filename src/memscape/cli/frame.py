@@ -1,0 +1,95 @@
+"""What every command shares: mistakes end in one clear line, JSON or tables go to stdout, all else to stderr.
+
+Nothing here imports the library or torch while the command line is being built, so `memscape --help` is instant.
+"""
+
+import json
+import math
+import sys
+import warnings
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+MISTAKE = 2
+"""The exit code of a user's mistake; a wrong option has it too."""
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout instead of tables.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of everything that is drawn.")]
+
+
+class Commands(TyperGroup):
+    """The commands in the order in which they are declared; a user's mistake is one line, never a traceback."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names of the commands, in their order."""
+        return list(self.commands)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; show warnings as single lines, turn mistakes into exit code 2."""
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            try:
+                return super().invoke(ctx)
+            except OSError as error:
+                raise _mistake(error, _file_trouble(error)) from None
+            except Exception as error:
+                if not _ours(error):
+                    raise
+                raise _mistake(error, str(error)) from None
+
+
+def emit(data: dict[str, Any] | list[Any], text: str, as_json: bool) -> None:
+    """Print `data` as strict JSON (NaN and infinities become null) or `text` on stdout."""
+    print(json.dumps(_strict(data), indent=2, allow_nan=False) if as_json else text)
+
+
+def say(text: str) -> None:
+    """Print a line about the progress of the work on stderr."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def table(head: list[str], rows: list[list[str]]) -> str:
+    """Return rows as aligned lines of text; the last column is left as wide as it is.
+
+    >>> print(table(["name", "n"], [["Hebbian", "10"]]))
+    name     n
+    Hebbian  10
+    """
+    lines = [head, *rows]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(head) - 1)]
+    cells = (
+        [cell.ljust(width) for cell, width in zip(line, widths, strict=False)] + line[-1:] for line in lines
+    )
+    return "\n".join("  ".join(line).rstrip() for line in cells)
+
+
+def _strict(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _strict(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_strict(each) for each in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def _mistake(error: Exception, text: str) -> typer.Exit:
+    say(f"error: {text}")
+    return typer.Exit(MISTAKE)
+
+
+def _file_trouble(error: OSError) -> str:
+    """Return what the system said about which file, or the message where one of ours was raised."""
+    return f"{error.strerror}: {error.filename!r}" if error.strerror and error.filename else str(error)
+
+
+def _ours(error: Exception) -> bool:
+    from memscape.core.errors import MemscapeError
+
+    return isinstance(error, MemscapeError)
+
+
+def _show_warning(message: Warning | str, category: type[Warning], *rest: Any, **options: Any) -> None:
+    say(f"warning: {message}")

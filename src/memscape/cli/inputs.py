@@ -1,0 +1,140 @@
+"""What a user names on the command line: tables, folders of pictures, memories and their options."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from memscape.patterns import Thermometer, Threshold
+
+LEVELS = 8
+"""Units per pixel where the user asks for nothing else."""
+
+Levels = Annotated[
+    int | None,
+    typer.Option(
+        min=1, help=f"Units per pixel of a thermometer code.  [default: {LEVELS}]", show_default=False
+    ),
+]
+ThresholdLevel = Annotated[
+    float | None,
+    typer.Option(
+        min=0.0, max=1.0, help="One unit per pixel instead: on from this grey value.", show_default=False
+    ),
+]
+Size = Annotated[int, typer.Option(min=1, help="Pictures are scaled to size x size pixels.")]
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Images as patterns, with what a report needs to speak of them.
+
+    Attributes:
+        patterns: (p, n) units +-1.
+        names: one for each pattern, such as its class or its file.
+        code: the code that made them.
+        shape: (height, width).
+        noun: what they are, in the plural.
+        source: the Python expression that gives the images again.
+        command: the command line that gives the whole report again.
+        groups: (p,) classes by which they can be sorted, or None.
+        cmap: how grey values are drawn.
+    """
+
+    patterns: "Tensor"
+    names: tuple[str, ...]
+    code: "Thermometer | Threshold"
+    shape: tuple[int, int]
+    noun: str = "pictures"
+    source: str = ""
+    command: str = ""
+    groups: "Tensor | None" = None
+    cmap: str = "gray"
+
+    def decode(self, states: "Tensor") -> "Tensor":
+        """Return the pixels (b, h w) of states (b, n); pixels whose units are all unknown become NaN."""
+        pixels = self.code.decode(states, self.shape).flatten(-2).clone()
+        unknown = (states == 0).reshape(*states.shape[:-1], pixels.shape[-1], -1).all(-1)
+        pixels[unknown] = float("nan")
+        return pixels
+
+
+def picture_code(levels: int | None, threshold: float | None) -> "Thermometer | Threshold":
+    """Return the code that --levels or --threshold ask for; both at once are a mistake."""
+    from memscape.patterns import Thermometer, Threshold
+
+    if levels is not None and threshold is not None:
+        raise typer.BadParameter("give either --levels or --threshold, not both")
+    return Threshold(threshold) if threshold is not None else Thermometer(levels or LEVELS)
+
+
+def read_pictures(folder: Path, levels: int | None, threshold: float | None, size: int) -> Pictures:
+    """Return the pictures of a folder as patterns."""
+    from memscape.patterns import load_images
+
+    code = picture_code(levels, threshold)
+    images, names = load_images(folder, size=size)
+    source = f"ms.patterns.load_images({str(folder)!r}, size={size}).images"
+    return Pictures(code.encode(images), names, code, (size, size), source=source)
+
+
+def read_patterns(
+    path: Path, levels: int | None, threshold: float | None, size: int
+) -> tuple["Tensor", tuple[str, ...]]:
+    """Return the patterns (p, n) of a table file or a folder of pictures, and their names."""
+    if path.is_dir():
+        pictures = read_pictures(path, levels, threshold, size)
+        return pictures.patterns, pictures.names
+    from memscape.core.tables import read_table
+
+    patterns = read_table(path)
+    return patterns, tuple(f"row {i}" for i in range(len(patterns)))
+
+
+def build_memory(name: str, patterns: "Tensor", separation: str | None, beta: float | None) -> Any:
+    """Return a memory of these patterns, of the class that the catalogue knows under `name`."""
+    import memscape as ms
+    from memscape.core import cards
+
+    if name not in (known := ms.catalogue()):
+        raise typer.BadParameter(f"there is no memory {name!r}; memscape list shows them: {', '.join(known)}")
+    options: dict[str, Any] = {}
+    if separation is not None:
+        if name != "Dense":
+            raise typer.BadParameter(f"--separation goes with --memory Dense; {name} has none to choose")
+        options["separation"] = parse_separation(separation)
+    if beta is not None:
+        if name != "Continuous":
+            raise typer.BadParameter(f"--beta goes with --memory Continuous, not {name}")
+        options["beta"] = beta
+    elif name == "Continuous":
+        return cards.builder("Continuous")(patterns)
+    return cards.registered(name)(patterns, **options)
+
+
+def parse_separation(text: str) -> Any:
+    """Return the separation that a text such as "Power:3" or "Softmax:0.1" names.
+
+    >>> parse_separation("Power:3")
+    Power(degree=3)
+    """
+    from memscape import mechanisms
+
+    name, _, value = text.partition(":")
+    kind = getattr(mechanisms, name, None)
+    if (
+        not (isinstance(kind, type) and issubclass(kind, mechanisms.Separation))
+        or kind is mechanisms.Separation
+    ):
+        raise typer.BadParameter(f"there is no separation {name!r}; give one such as Power:3 or Softmax:0.1")
+    if not value:
+        raise typer.BadParameter(f"{name} needs a value: Power:3 is the degree, Softmax:0.1 is beta")
+    try:
+        number = float(value)
+    except ValueError:
+        raise typer.BadParameter(f"{value!r} in {text!r} is no number") from None
+    return kind(int(number) if number.is_integer() and "Power" in name else number)
