@@ -19,8 +19,9 @@ def demo(
     from memscape import patterns
     from memscape.cli.findings import summary
     from memscape.cli.inputs import Pictures
+    from memscape.cli.measure import study
     from memscape.cli.panels import report
-    from memscape.cli.study import Plan, study
+    from memscape.cli.study import Plan
 
     images, labels = patterns.digits()
     code = patterns.Thermometer(16)

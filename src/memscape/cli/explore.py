@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from memscape.cli.frame import Json, Seed, emit, say
-from memscape.cli.inputs import Levels, Size, ThresholdLevel, read_pictures
+from memscape.cli.inputs import LEVELS, Levels, Size, ThresholdLevel, read_pictures
 
 
 def explore(
@@ -26,14 +26,16 @@ def explore(
     from dataclasses import replace
 
     from memscape.cli.findings import summary
+    from memscape.cli.measure import study
     from memscape.cli.panels import report
-    from memscape.cli.study import Plan, study
+    from memscape.cli.study import Plan
 
     pictures = read_pictures(folder, levels, threshold, size)
-    code = f"--threshold {threshold:g}" if threshold is not None else f"--levels {pictures.code.levels}"
-    command = f"memscape explore {folder} {code} --size {size} --seed {seed}{' --quick' if quick else ''} --out {out}"
+    code = f"--threshold {threshold:g}" if threshold is not None else f"--levels {levels or LEVELS}"
+    again = f"{code} --size {size} --seed {seed}{' --quick' if quick else ''} --out {out}"
+    pictures = replace(pictures, command=f"memscape explore {folder} {again}")
     plan = Plan.quick(seed) if quick else Plan(seed=seed)
-    found = study(replace(pictures, command=command), plan, say)
+    found = study(pictures, plan, say)
     say("drawing")
     written = report(found).save(out)
     emit(found.to_dict() | {"report": str(written)}, f"{summary(found)}\n\nreport written to {written}", json)

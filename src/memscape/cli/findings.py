@@ -20,7 +20,16 @@ def percent(share: float) -> str:
 
 def with_interval(cell: Cell) -> str:
     """Return the share of exact recalls and its interval, "87 % (79-92)"."""
-    return f"{percent(cell.share)} ({100 * cell.low:.0f}-{100 * cell.high:.0f})"
+    return f"{percent(cell.share)} ({between(cell.low, cell.high)})"
+
+
+def between(low: float, high: float) -> str:
+    """Return the ends of an interval of shares in per cent.
+
+    >>> between(0.0, 0.0037), between(0.13, 0.17)
+    ('0-0.4', '13-17')
+    """
+    return f"{percent(low)}-{percent(high)}".replace(" %", "")
 
 
 def damage_name(damage: float) -> str:
@@ -45,11 +54,12 @@ def reach(study: Study) -> list[str]:
                 f"{name} recalled at least {percent(GOOD)} of them with {listed(holds)} stored, and "
                 f"{percent(min(shares.values()))} at its worst."
             )
+        elif not any(shares.values()):
+            lines.append(f"{name} recalled none of them exactly, at any load.")
         else:
             best = max(shares, key=shares.__getitem__)
-            lines.append(
-                f"{name} reached {percent(GOOD)} at none of the loads (best: {percent(shares[best])}, {best:,} stored)."
-            )
+            most = f"{percent(shares[best])} with {best:,} stored"
+            lines.append(f"{name} reached {percent(GOOD)} at none of the loads; its best is {most}.")
     return lines
 
 
@@ -64,27 +74,25 @@ def listed(numbers: list[int]) -> str:
 
 
 def correlation(study: Study) -> list[str]:
-    """Return how alike the patterns are, and what independent ones would be."""
-    units = study.pictures.patterns.shape[1]
-    noun = study.pictures.noun
-    lines = [
-        f"Two of these {noun} have an overlap of {study.mean_overlap:.2f} on average and {study.largest_overlap:.2f} at "
-        f"most; two independent patterns of {units:,} units have 0 on average, give or take {units**-0.5:.2f}.",
-        f"The {len(study.pictures.patterns):,} {noun} span {study.rank:,} of {units:,} dimensions.",
-    ]
+    """Return how alike the patterns are, and how Hebb's rule does with as many independent ones."""
+    units, noun = study.pictures.patterns.shape[1], study.pictures.noun
     first, control = study.cell("Hebbian", study.plan.loads[0], REFERENCE), study.control[0]
     where = f"With {first.patterns:,} stored and {damage_name(REFERENCE)}, Hebb's rule recalled"
-    if control.share > first.share:
-        lines.append(
-            f"{where} {percent(first.share)} of the {noun}, but {percent(control.share)} of as many independent patterns "
-            "of the same size: what breaks it is what the pictures have in common."
-        )
-    else:
-        lines.append(
-            f"{where} {percent(first.share)} of the {noun} and {percent(control.share)} of as many independent patterns: "
-            "the correlations do it no harm here."
-        )
-    return lines
+    shares = (
+        f"{percent(first.share)} of the {noun} and {percent(control.share)} of as many independent patterns"
+    )
+    what = (
+        "what breaks it is what the pictures have in common"
+        if control.low > first.high
+        else "their correlations make no clear difference here"
+    )
+    return [
+        f"Two of these {noun} have an overlap of {study.mean_overlap:.2f} on average and "
+        f"{study.largest_overlap:.2f} at most; two independent patterns of {units:,} units have 0 on average,"
+        f" give or take {units**-0.5:.2f}.",
+        f"The {len(study.pictures.patterns):,} {noun} span {study.rank:,} of {units:,} dimensions.",
+        f"{where} {shares} of the same size: {what}.",
+    ]
 
 
 def repairs(study: Study) -> list[str]:
@@ -112,44 +120,58 @@ def repairs(study: Study) -> list[str]:
 
 def above_capacity(study: Study) -> list[str]:
     """Return what becomes of the projection rule where more patterns are stored than there are dimensions."""
-    units = study.pictures.patterns.shape[1]
     most = study.plan.loads[-1]
-    cell = study.cell("Projection", most, REFERENCE)
     if most <= study.rank:
         return []
-    inverted = round(REFERENCE * units)
+    cell = study.cell("Projection", most, REFERENCE)
+    flipped = round(REFERENCE * study.pictures.patterns.shape[1])
     return [
-        f"{most:,} patterns in {study.rank:,} dimensions are more than the projection rule can hold apart: each is a "
-        f"combination of others, and so is much else. There it changed {cell.flips:.0f} units on average where "
-        f"{inverted} had been flipped, and recalled {percent(cell.share)} of the cues exactly."
+        f"{most:,} patterns in {study.rank:,} dimensions are above the capacity of the projection rule: they"
+        " are combinations of each other, and so are countless other states. There it changed"
+        f" {cell.flips:.0f} units on average where {flipped} had been flipped, and recalled"
+        f" {percent(cell.share)} of the cues exactly."
     ]
 
 
 def strangers(newcomers: Newcomers, noun: str) -> list[str]:
     """Return what each memory said of cues that were never stored."""
-    lines = []
+    lines = [
+        f"The {noun} that were never stored overlap by {newcomers.nearest:.2f} on average with the nearest"
+        f" stored one, random states by {newcomers.nearest_random:.2f}; a memory that calls the former"
+        " RECALLED names that neighbour."
+    ]
     for name, kinds in newcomers.counts.items():
         noise, fresh = kinds["random units"], kinds["never stored"]
-        total, shown = sum(noise.values()), sum(fresh.values())
         lines.append(
-            f"{name} called {noise[Verdict.UNKNOWN.name]} of {total} random states UNKNOWN, and "
-            f"{fresh[Verdict.RECALLED.name]} of {shown} {noun} that it never saw RECALLED."
+            f"{name} called {noise[Verdict.UNKNOWN.name]} of {sum(noise.values())} random states UNKNOWN, and"
+            f" {fresh[Verdict.RECALLED.name]} of {sum(fresh.values())} {noun} that it never saw RECALLED."
         )
     return lines
 
 
-def depth(study: Study) -> list[str]:
-    """Return how much damage the median well stands, and which share of random starts finds a stored pattern."""
+def widths(study: Study) -> list[str]:
+    """Return how much damage the median well of each memory stands."""
+    return [
+        f"{name}: half of its wells stand {percent(float(one.damage.median()))} of flipped units or more."
+        for name, one in study.radii.items()
+    ]
+
+
+def volumes(study: Study) -> list[str]:
+    """Return which share of random starts finds a stored pattern or its negative."""
     lines = []
-    for name, one in study.radii.items():
-        found = study.basins[name]
-        low, high = found.share_interval.tolist()
+    for name, one in study.basins.items():
+        interval = between(*one.share_interval.reshape(-1).tolist())
         lines.append(
-            f"{name}: the median well stands {percent(float(one.damage.median()))} of flipped units; "
-            f"{percent(found.share)} ({100 * low:.0f}-{100 * high:.0f}) of {found.starts:,} random starts ended in a "
-            "stored pattern or its negative."
+            f"{name}: {percent(one.share)} ({interval}) of {one.starts:,} random starts ended in a stored"
+            " pattern or its negative."
         )
     return lines
+
+
+def by_load(study: Study, name: str, damage: float) -> list[str]:
+    """Return a memory's name and its share of exact recalls at each load."""
+    return [name, *(with_interval(study.cell(name, load, damage)) for load in study.plan.loads)]
 
 
 def summary(study: Study) -> str:
@@ -162,6 +184,6 @@ def summary(study: Study) -> str:
     ]
     name, load, states = study.visited
     units = study.pictures.patterns.shape[1]
-    visited = f"A recall ({name}, {load:,} stored) visited {states:,} of 2^{units:,} states (median)."
+    visited = f"A recall ({name}, {load:,} stored) visited {states:,} of 2^{units} states (median)."
     said = [*reach(study), *correlation(study), *above_capacity(study), visited]
     return "\n".join([table(head, rows), "", *said])

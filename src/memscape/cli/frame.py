@@ -1,13 +1,13 @@
 """What every command shares: mistakes end in one clear line, JSON or tables go to stdout, all else to stderr.
 
-Nothing here imports the library or torch while the command line is being built, so `memscape --help` is instant.
+Nothing here imports the library or torch while the command line is built: `memscape --help` is instant.
 """
 
 import json
 import math
 import sys
 import warnings
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 
 import typer
 from typer.core import TyperGroup
@@ -20,7 +20,7 @@ Seed = Annotated[int, typer.Option(min=0, help="Seed of everything that is drawn
 
 
 class Commands(TyperGroup):
-    """The commands in the order in which they are declared; a user's mistake is one line, never a traceback."""
+    """The commands in their order; a user's mistake is one line, never a traceback."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Return the names of the commands, in their order."""
@@ -29,7 +29,7 @@ class Commands(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Run the command; show warnings as single lines, turn mistakes into exit code 2."""
         with warnings.catch_warnings():
-            warnings.showwarning = _show_warning
+            warnings.showwarning = _show_warning  # ty: ignore[invalid-assignment]
             try:
                 return super().invoke(ctx)
             except OSError as error:
@@ -91,5 +91,12 @@ def _ours(error: Exception) -> bool:
     return isinstance(error, MemscapeError)
 
 
-def _show_warning(message: Warning | str, category: type[Warning], *rest: Any, **options: Any) -> None:
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
     say(f"warning: {message}")

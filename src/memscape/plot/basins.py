@@ -17,8 +17,8 @@ from memscape.plot.style import FAINT, INK, line_style, new_figure, styled
 def basin_bars(basins: Basins | Mapping[str, Basins], *, most: int = 10, columns: int = 2) -> Figure:
     """Return a figure of the share of random starts that end in each of the widest wells, with intervals.
 
-    Dark bars are starts that end in a stored pattern, light ones in its negative; the last two bars collect
-    all other wells, and the starts that end in no stored pattern.
+    Dark bars are starts that end in a stored pattern, light ones in its negative. The title of a panel says
+    which share of all starts found a stored pattern or a negative.
 
     Args:
         basins: one measurement, or a mapping from names of memories to measurements: a panel each.
@@ -31,20 +31,20 @@ def basin_bars(basins: Basins | Mapping[str, Basins], *, most: int = 10, columns
     >>> import memscape as ms
     >>> X = ms.patterns.independent(3, 100, generator=0)
     >>> figure = basin_bars(ms.landscape.basins(ms.memories.Projection(X), starts=50, generator=0))
-    >>> [text.get_text() for text in figure.axes[0].get_yticklabels()][-1]
-    'none stored'
+    >>> sorted(text.get_text() for text in figure.axes[0].get_yticklabels())
+    ['pattern 0', 'pattern 1', 'pattern 2']
     """
     measured = basins if isinstance(basins, Mapping) else {"": basins}
     if not measured:
         raise InputError("there are no basins to draw; give at least one measurement of landscape.basins")
     columns = min(columns, len(measured))
     rows = math.ceil(len(measured) / columns)
-    bars = 2 + min(most, max(len(one.fraction) for one in measured.values()))
+    bars = min(most, max(len(one.fraction) for one in measured.values()))
     figure = new_figure(max(3.6, 3.9 * columns), rows * (0.75 + 0.17 * bars))
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for index, (axes, (name, one)) in enumerate(zip(grid, measured.items(), strict=False)):
         _draw_bars(axes, one, most, line_style(index)["color"] if name else line_style(1)["color"])
-        axes.set_title(name)
+        axes.set_title(f"{name}: {100 * one.share:.0f} % found a stored one".removeprefix(": "))
     for axes in grid[len(measured) :]:
         axes.set_visible(False)
     figure.supxlabel("share of random starts (%)", fontsize=9)
@@ -52,22 +52,19 @@ def basin_bars(basins: Basins | Mapping[str, Basins], *, most: int = 10, columns
 
 
 def _draw_bars(axes: Axes, basins: Basins, most: int, colour: str) -> None:
-    plus, minus = basins.fraction.cpu().numpy(), basins.inverted.cpu().numpy()
-    order = np.argsort(-(plus + minus), kind="stable")
-    top, rest = order[:most], order[most:]
-    names = [f"pattern {i}" for i in top] + [f"{len(rest):,} others", "none stored"]
-    stored = 100 * np.array([*plus[top], plus[rest].sum(), 0.0])
-    inverted = 100 * np.array([*minus[top], minus[rest].sum(), 0.0])
-    places = np.arange(len(names))
+    plus, minus = 100 * basins.fraction.cpu().numpy(), 100 * basins.inverted.cpu().numpy()
+    order = np.argsort(-(plus + minus), kind="stable")[:most]
+    stored, inverted, places = plus[order], minus[order], np.arange(len(order))
     axes.barh(places, stored, color=colour, height=0.72)
     axes.barh(places, inverted, left=stored, color=colour, alpha=0.35, height=0.72)
-    axes.barh(places[-1:], [100 * basins.spurious], color=FAINT, height=0.72)
-    ends = 100 * basins.interval[top].cpu().numpy()
-    error = np.abs(np.stack([stored[: len(top)] - ends[:, 0], ends[:, 1] - stored[: len(top)]]))
-    axes.errorbar(
-        stored[: len(top)], places[: len(top)], xerr=error, fmt="none", ecolor=INK, elinewidth=1, capsize=2
-    )
-    axes.set_yticks(places, names)
+    if (stored + inverted).any():
+        low, high = 100 * basins.interval[order].cpu().numpy().T
+        error = np.abs([stored - low, high - stored])
+        axes.errorbar(stored, places, xerr=error, fmt="none", ecolor=INK, elinewidth=1, capsize=2)
+    else:
+        axes.text(0.5, 0.5, "none", transform=axes.transAxes, ha="center", color=FAINT)
+        axes.set_xlim(0, 1)
+    axes.set_yticks(places, [f"pattern {i}" for i in order])
     axes.invert_yaxis()
     axes.grid(axis="y", visible=False)
     axes.set_xlim(left=0)

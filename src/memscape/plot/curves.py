@@ -123,8 +123,8 @@ def energy_trace(recall: Recall | Mapping[str, Recall], *, columns: int = 2, ste
     figure = new_figure(max(3.6, 3.9 * columns), 2.3 * rows + 0.25)
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes, (name, one) in zip(grid, recalls.items(), strict=False):
-        _draw_falls(axes, one)
-        axes.set_title(name)
+        unit = _draw_falls(axes, one)
+        axes.set_title(", ".join(filter(None, [name, unit])))
     for axes in grid[len(recalls) :]:
         axes.set_visible(False)
     figure.supxlabel(step, fontsize=9)
@@ -132,11 +132,15 @@ def energy_trace(recall: Recall | Mapping[str, Recall], *, columns: int = 2, ste
     return figure
 
 
-def _draw_falls(axes: Axes, recall: Recall) -> None:
+def _draw_falls(axes: Axes, recall: Recall) -> str:
+    """Draw one line per cue and return the unit of the axis, empty for 1."""
     trace = recall.trace
     if trace is None:
-        return
+        return ""
     energy = trace.energy.reshape(-1, trace.energy.shape[-1]).cpu().numpy() / trace.states.shape[-1]
+    power = int(np.floor(np.log10(max(np.abs(energy).max(), 1e-300))))
+    power = power if power >= 4 or power <= -3 else 0
+    energy = energy / 10.0**power
     steps, stored = recall.steps.reshape(-1).tolist(), (recall.match.reshape(-1) >= 0).tolist()
     for row, (values, end, good) in enumerate(zip(energy, steps, stored, strict=True)):
         end = min(end, len(values) - 1)
@@ -147,3 +151,4 @@ def _draw_falls(axes: Axes, recall: Recall) -> None:
         )
     if energy.min() < 0 < energy.max():
         axes.axhline(0, color=FAINT, linewidth=0.8)
+    return f"in units of $10^{{{power}}}$" if power else ""

@@ -64,7 +64,7 @@ def recall_strip(
         line[0].set_ylabel(name, rotation=0, ha="right", va="center")
     for axes, title in zip(grid[0], titles or [], strict=False):
         axes.set_title(title, loc="center", fontsize=8)
-    figure.get_layout_engine().set(w_pad=0.015, h_pad=0.02, wspace=0.02, hspace=0.02)  # ty: ignore[possibly-missing-attribute]
+    figure.set_layout_engine("constrained", w_pad=0.015, h_pad=0.02, wspace=0.02, hspace=0.02)
     return figure
 
 

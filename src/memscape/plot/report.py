@@ -87,6 +87,7 @@ class Panel:
     Attributes:
         title: short; it is also the entry in the list of contents.
         text: paragraphs.
+        points: findings, one sentence each, as a list below the text.
         pictures: figures, in order.
         numbers: readable names and values.
         tables: grids of numbers.
@@ -95,6 +96,7 @@ class Panel:
 
     title: str
     text: Sequence[str] = ()
+    points: Sequence[str] = ()
     pictures: Sequence[Picture] = ()
     numbers: Mapping[str, str] = field(default_factory=dict)
     tables: Sequence[Table] = ()
