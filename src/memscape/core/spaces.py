@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Num
 from torch import Tensor
 
 from memscape.core.arrays import as_tensor, require_count, require_fraction, working_dtype
@@ -31,7 +31,7 @@ class Space(ABC):
         """Return the nearest state of the space."""
 
     @abstractmethod
-    def overlap(self, states: Float[Tensor, "b n"], patterns: Float[Tensor, "p n"]) -> Float[Tensor, "b p"]:
+    def overlap(self, states: Float[Tensor, "b n"], patterns: Num[Tensor, "p n"]) -> Float[Tensor, "b p"]:
         """Return the overlap of every state with every pattern; 1 is equality."""
 
     @abstractmethod
@@ -122,7 +122,7 @@ class Bipolar(Space):
     def project(self, x: Float[Tensor, "... n"]) -> Float[Tensor, "... n"]:
         return torch.where(x < 0, -torch.ones_like(x), torch.ones_like(x))
 
-    def overlap(self, states: Float[Tensor, "b n"], patterns: Float[Tensor, "p n"]) -> Float[Tensor, "b p"]:
+    def overlap(self, states: Float[Tensor, "b n"], patterns: Num[Tensor, "p n"]) -> Float[Tensor, "b p"]:
         return states @ patterns.to(states.dtype).T / states.shape[-1]
 
     def sample(self, count: int, size: int, *, generator: Generator = None) -> Float[Tensor, "count size"]:
@@ -161,7 +161,7 @@ class Binary(Space):
     def project(self, x: Float[Tensor, "... n"]) -> Float[Tensor, "... n"]:
         return (x > 0.5).to(x.dtype)
 
-    def overlap(self, states: Float[Tensor, "b n"], patterns: Float[Tensor, "p n"]) -> Float[Tensor, "b p"]:
+    def overlap(self, states: Float[Tensor, "b n"], patterns: Num[Tensor, "p n"]) -> Float[Tensor, "b p"]:
         return (2 * states - 1) @ (2 * patterns.to(states.dtype) - 1).T / states.shape[-1]
 
     def sample(self, count: int, size: int, *, generator: Generator = None) -> Float[Tensor, "count size"]:
@@ -202,7 +202,7 @@ class SparseBinary(Space):
     def project(self, x: Float[Tensor, "... n"]) -> Float[Tensor, "... n"]:
         return torch.zeros_like(x).scatter_(-1, x.topk(self.active, dim=-1).indices, 1.0)
 
-    def overlap(self, states: Float[Tensor, "b n"], patterns: Float[Tensor, "p n"]) -> Float[Tensor, "b p"]:
+    def overlap(self, states: Float[Tensor, "b n"], patterns: Num[Tensor, "p n"]) -> Float[Tensor, "b p"]:
         return states @ patterns.to(states.dtype).T / self.active
 
     def sample(self, count: int, size: int, *, generator: Generator = None) -> Float[Tensor, "count size"]:
@@ -248,7 +248,7 @@ class Real(Space):
     def project(self, x: Float[Tensor, "... n"]) -> Float[Tensor, "... n"]:
         return x
 
-    def overlap(self, states: Float[Tensor, "b n"], patterns: Float[Tensor, "p n"]) -> Float[Tensor, "b p"]:
+    def overlap(self, states: Float[Tensor, "b n"], patterns: Num[Tensor, "p n"]) -> Float[Tensor, "b p"]:
         return _cosine(states, patterns.to(states.dtype))
 
     def sample(self, count: int, size: int, *, generator: Generator = None) -> Float[Tensor, "count size"]:
@@ -289,7 +289,7 @@ class Sphere(Space):
     def project(self, x: Float[Tensor, "... n"]) -> Float[Tensor, "... n"]:
         return x * (self.radius / x.norm(dim=-1, keepdim=True).clamp_min(torch.finfo(x.dtype).tiny))
 
-    def overlap(self, states: Float[Tensor, "b n"], patterns: Float[Tensor, "p n"]) -> Float[Tensor, "b p"]:
+    def overlap(self, states: Float[Tensor, "b n"], patterns: Num[Tensor, "p n"]) -> Float[Tensor, "b p"]:
         return _cosine(states, patterns.to(states.dtype))
 
     def sample(self, count: int, size: int, *, generator: Generator = None) -> Float[Tensor, "count size"]:

@@ -9,6 +9,8 @@ from memscape.mechanisms.energies import PatternEnergy as PatternEnergy
 from memscape.mechanisms.energies import Separated as Separated
 from memscape.mechanisms.flow import FixedPoint as FixedPoint
 from memscape.mechanisms.flow import GradientFlow as GradientFlow
+from memscape.mechanisms.levels import LevelledEnergy as LevelledEnergy
+from memscape.mechanisms.levels import ThroughAncestors as ThroughAncestors
 from memscape.mechanisms.separation import Entmax as Entmax
 from memscape.mechanisms.separation import Exponential as Exponential
 from memscape.mechanisms.separation import Power as Power

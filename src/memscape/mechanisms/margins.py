@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Num
 from torch import Tensor
 
 from memscape.core.progress import Progress, ProgressOption
@@ -33,7 +33,7 @@ class Margins:
 
 
 def adatron(
-    patterns: Float[Tensor, "p n"],
+    patterns: Num[Tensor, "p n"],
     margins: Float[Tensor, " p"],
     *,
     duals: Float[Tensor, "p n"] | None = None,
@@ -41,7 +41,7 @@ def adatron(
     max_sweeps: int = 2000,
     progress: ProgressOption = None,
 ) -> Margins:
-    """Return the couplings of least norm with $J = J^T$, $J_{ii} = 0$, $\\xi_i^\\mu (J \\xi^\\mu)_i \\geq c_\\mu$.
+    """Return the least couplings with $J = J^T$, $J_{ii} = 0$, $\\xi_i^\\mu (J \\xi^\\mu)_i \\geq c_\\mu$.
 
     The solution is $J_{ij} = \\frac1n \\sum_\\mu (x_i^\\mu + x_j^\\mu) \\xi_i^\\mu \\xi_j^\\mu$ with $x \\geq
     0$. Dual ascent: pattern after pattern, all units at once, $x_i \\leftarrow \\max(0, x_i + \\omega (c -

@@ -218,16 +218,32 @@ def _entmax(z: Tensor, alpha: float) -> Tensor:
 
 
 def _threshold(scaled: Tensor, power: float) -> Tensor:
-    """Return tau (..., 1) with sum relu(scaled - tau)^power = 1, by bisection.
+    """Return tau (..., 1) with sum relu(scaled - tau)^power = 1; the largest entry of `scaled` is 0.
 
-    The largest entry of `scaled` is 0.
+    Up to alpha = 2 the sum is convex in tau, so Newton steps from the left never overshoot and a handful
+    suffices. Above, it is bisected.
     """
+    if power >= 1:
+        return _newton(scaled, power)
     low, high = torch.full_like(scaled[..., :1], -1.0), torch.zeros_like(scaled[..., :1])
     for _ in range(60 if scaled.dtype == torch.float64 else 30):
         middle = (low + high) / 2
         above = ((scaled - middle).clamp_min(0) ** power).sum(-1, keepdim=True) > 1
         low, high = torch.where(above, middle, low), torch.where(above, high, middle)
     return (low + high) / 2
+
+
+def _newton(scaled: Tensor, power: float) -> Tensor:
+    tau = torch.full_like(scaled[..., :1], -1.0)
+    for _ in range(50 + scaled.shape[-1]):  # sparsemax drops at least one entry a step, or is done
+        inside = (scaled - tau).clamp_min(0)
+        pull = inside ** (power - 1) * (inside > 0)
+        step = ((pull * inside).sum(-1, keepdim=True) - 1) / (power * pull.sum(-1, keepdim=True))
+        moved = tau + step.clamp_min(0)
+        if torch.equal(moved, tau):
+            break
+        tau = moved
+    return tau
 
 
 def to_settings(separation: Separation) -> dict[str, Any]:

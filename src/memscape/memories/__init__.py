@@ -7,7 +7,9 @@ from memscape.memories.continuous import Continuous as Continuous
 from memscape.memories.covariance import Covariance as Covariance
 from memscape.memories.dense import Dense as Dense
 from memscape.memories.dreaming import Dreaming as Dreaming
+from memscape.memories.hierarchical import Hierarchical as Hierarchical
 from memscape.memories.hopfield import Hebbian as Hebbian
+from memscape.memories.margin import MaxMargin as MaxMargin
 from memscape.memories.pattern_memory import PatternMemory as PatternMemory
 from memscape.memories.projection import Projection as Projection
 from memscape.memories.quadratic import Quadratic as Quadratic

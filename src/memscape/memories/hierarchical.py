@@ -1,0 +1,104 @@
+"""Patterns that come in families: one net for the ancestors, one for what tells their descendants apart."""
+
+from functools import cached_property
+from typing import Unpack
+
+import torch
+from jaxtyping import Float, Int
+from scipy.cluster.hierarchy import fcluster, linkage
+from scipy.spatial.distance import squareform
+from torch import Tensor
+
+from memscape.core.arrays import require_fraction
+from memscape.core.cards import Card, register
+from memscape.mechanisms.levels import LevelledEnergy
+from memscape.memories.gram_memory import GramMemory
+from memscape.memories.pattern_memory import Reading, warn_load
+from memscape.theory import hopfield as theory
+
+
+@register
+class Hierarchical(GramMemory):
+    """Stores families of correlated patterns with Hebb's rule, one net per level of the family tree.
+
+    The ancestor of a family is the majority of its members, b their mean overlap with it. The first net is
+    Hebb's over the ancestors, the second Hebb's over the differences $(\\xi^{a\\nu} - b\\, \\xi^a) / \\sqrt{1
+    - b^2}$; the landscape is their sum, in which every pattern feels exactly its own field. Each level so has
+    Hebb's capacity, where Hebb's rule on the patterns themselves holds none. `dynamics=ThroughAncestors()`
+    retrieves the ancestor first and keeps it as a field, which takes its net's noise off.
+
+    Args:
+        patterns: (p, n) entries +-1; or None with `units`.
+        cut: patterns whose mean overlap is above it belong to one family (average linkage).
+        units: n, for an empty memory.
+        reading: `threshold`, `unknown`, `ambiguous`, `damage`; see `Reading`.
+
+    Store costs O(p^2 n), the families O(p^2 log p) on first use; a recall O(pn) per cue and sweep.
+
+    >>> import memscape as ms
+    >>> X = ms.patterns.tree((4, 5), overlap=(0.0, 0.5), size=500, generator=0)
+    >>> memory = ms.memories.Hierarchical(X)
+    >>> memory.families.unique().numel(), bool((memory.recall(X, generator=0).match >= 0).all())
+    (4, True)
+
+    Gutfreund 1988; Parga and Virasoro 1986; Feigelman and Ioffe 1987.
+    """
+
+    card = Card(
+        name="Hierarchical",
+        paper="Gutfreund 1988",
+        parts="Bipolar x Hebb per level of a tree x quadratic x asynchronous descent, or through ancestors",
+        space="-1, +1; patterns may hold 0",
+        capacity="Hebb's, .138 n, at each of the two levels",
+        cost="store O(p^2 n); recall O(bpn) per sweep; memory 9pn + 16p^2 bytes",
+        limits="two levels; families are found by overlap, so the tree must be visible in it",
+    )
+
+    _options = ("cut",)
+
+    def __init__(
+        self,
+        patterns: object = None,
+        *,
+        cut: float = 0.2,
+        units: int | None = None,
+        **reading: Unpack[Reading],
+    ):
+        self.cut = require_fraction(cut, "cut")
+        super().__init__(patterns, units, reading)
+
+    @cached_property
+    def families(self) -> Int[Tensor, " p"]:
+        """The family of each pattern, numbered in the order of their first members."""
+        count = len(self)
+        if count == 1:
+            return torch.zeros(1, dtype=torch.int64)
+        size = self.gram.diagonal().clamp_min(1).sqrt()
+        distance = (1 - self.gram / size / size[:, None]).clamp_min(0).fill_diagonal_(0).cpu()
+        tree = linkage(squareform(distance.numpy(), checks=False), method="average")
+        labels = torch.as_tensor(fcluster(tree, 1 - self.cut, criterion="distance"))
+        _, first = torch.unique(labels, return_inverse=True)
+        order: dict[int, int] = {}
+        return torch.tensor([order.setdefault(int(label), len(order)) for label in first])
+
+    @cached_property
+    def ancestors(self) -> Float[Tensor, "a n"]:
+        """The majority of each family, +-1; a tie is +1."""
+        sums = torch.zeros(int(self.families.max()) + 1, self.units, device=self.patterns.device)
+        sums.index_add_(0, self.families.to(sums.device), self.patterns.float())
+        return torch.where(sums < 0, -1.0, 1.0)
+
+    def _changed(self) -> None:
+        super()._changed()
+        self.__dict__.pop("families", None)
+        self.__dict__.pop("ancestors", None)
+
+    def _build_energy(self) -> LevelledEnergy:
+        return LevelledEnergy.from_families(
+            self.patterns, self.ancestors, self.families.to(self.patterns.device)
+        )
+
+    def _warn(self) -> None:
+        super()._warn()
+        remedy = "Projection holds up to n, whatever the families"
+        warn_load(len(self), self.units, theory.critical_load(), "a level of the hierarchy", remedy)
