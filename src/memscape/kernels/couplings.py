@@ -108,7 +108,9 @@ class CouplingForm:
     Cost: O(n^2) once, and a copy of the couplings where their type changes.
     """
 
-    def __init__(self, weights: Num[Tensor, "n n"], theta: Num[Tensor, " n"] | None = None):
+    def __init__(
+        self, weights: Num[Tensor, "n n"], theta: Num[Tensor, " n"] | None = None, *, tolerance: float = 0.0
+    ):
         if weights.diagonal().any():
             raise InputError(
                 "the couplings have a diagonal that is not zero; subtract it, it only shifts the energy"
@@ -120,7 +122,7 @@ class CouplingForm:
         self.dtype = torch.int32 if integer else torch.float64
         self.weights = weights.to(narrowest(weights) if integer else torch.float64).contiguous()
         self.theta = theta.to(self.dtype)
-        self.tolerance = 0 if integer else tolerance_of(self.fields, self.units)
+        self.tolerance = 0 if integer else max(tolerance, tolerance_of(self.fields, self.units))
 
     def fields(self, states: Num[Tensor, "c n"]) -> Num[Tensor, "c n"]:
         """Return h = W s + theta of all units. Cost: O(c n^2), W is converted piece by piece."""

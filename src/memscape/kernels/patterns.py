@@ -15,7 +15,7 @@ from numba import njit, prange
 from torch import Tensor
 
 from memscape.core.errors import InputError
-from memscape.kernels.couplings import EXACT, CouplingForm, full_precision, tolerance_of, whole
+from memscape.kernels.couplings import EXACT, RELATIVE, CouplingForm, full_precision, tolerance_of, whole
 from memscape.kernels.noise import logistic, stream
 
 _PIECE = 1024  # units whose patterns are converted to floats at a time
@@ -32,7 +32,8 @@ class PatternForm:
         theta: (n,).
         dtype: of overlaps and fields, float32 where all of them are integers, else float64.
         safe: no sum over patterns can leave the exact integers of `dtype`.
-        tolerance: 0 where all fields are integers, else relative to the largest field of random states.
+        tolerance: 0 where all fields are integers, else relative to the largest field of random states and to
+        the largest part of a unit's own.
         rent: cue-sweeps spent on sweeps with few flips; when they reach n, W has paid for itself.
 
     Raises:
@@ -67,10 +68,16 @@ class PatternForm:
         )
         largest = float(self.theta.abs().max()) if self.units else 0.0
         self.safe = self.dtype == torch.float64 or self.count * self.units + largest < EXACT
-        self.tolerance = (
-            0.0 if integer else tolerance_of(lambda s: self.fields(s.to(self.device)), self.units)
-        )
+        self.tolerance = 0.0 if integer else self._rounding()
         self.rent = 0
+
+    def _rounding(self) -> float:
+        """Return the tolerance of float fields; they are what is left when a unit's own part is taken off.
+
+        At p = n independent patterns under the projection rule nothing is left, and all of it is rounding.
+        """
+        left = tolerance_of(lambda s: self.fields(s.to(self.device)), self.units)
+        return max(left, RELATIVE * float(self.own.abs().max())) if self.units else left
 
     def overlaps(self, states: Num[Tensor, "c n"]) -> Num[Tensor, "c p"]:
         """Return o = X s. Cost: O(c p n), the patterns converted piece by piece."""
@@ -125,9 +132,8 @@ class PatternForm:
             signs = self.signs[rows].to(exact)
             for columns in self._pieces():
                 weights[rows, columns] = (signs @ self._factor(columns).to(exact).T).to(kind)
-        return CouplingForm(
-            weights.fill_diagonal_(0), self.theta if not integer else self.theta.to(torch.int32)
-        )
+        theta = self.theta if not integer else self.theta.to(torch.int32)
+        return CouplingForm(weights.fill_diagonal_(0), theta, tolerance=self.tolerance)
 
     def _pieces(self) -> list[slice]:
         return [slice(first, first + _PIECE) for first in range(0, self.units, _PIECE)]
