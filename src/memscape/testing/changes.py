@@ -17,7 +17,7 @@ def forgets(examined: Subject) -> bool:
 
 @law("store is in place", "store adds to the memory itself and returns it.", stores)
 def _in_place(examined: Subject) -> Iterator[str]:
-    memory = examined.fresh(slice(0, 2))
+    memory = _used(examined, examined.fresh(slice(0, 2)))
     if memory.store(examined.patterns[2:]) is not memory:
         yield "store returns another object"
     yield from unlike(examined, memory, examined.memory, "two patterns, then the rest, against all at once")
@@ -43,7 +43,7 @@ def _copied(examined: Subject) -> Iterator[str]:
 def _forgetting(examined: Subject) -> Iterator[str]:
     for gone in _choices(examined.count):
         rest = [i for i in range(examined.count) if i not in {g % examined.count for g in gone}]
-        memory = examined.fresh()
+        memory = _used(examined, examined.fresh())
         if memory.forget(gone[0] if len(gone) == 1 else gone) is not memory:
             yield "forget returns another object"
         yield from unlike(examined, memory, examined.fresh(rest), f"without {gone} of {examined.count}")
@@ -67,6 +67,12 @@ def _not_there(examined: Subject) -> Iterator[str]:
         else:
             yield f"forget({index!r}) of {examined.count} patterns is not refused with an InputError"
     yield from unlike(examined, memory, examined.memory, "after refused calls")
+
+
+def _used(examined: Subject, memory: Any) -> Any:
+    """Return the memory after a recall, so that whatever it keeps for the next one is there to go stale."""
+    examined.recall(memory, examined.random(2))
+    return memory
 
 
 def _choices(count: int) -> list[list[int]]:

@@ -23,7 +23,7 @@ COMPARED = ("state", "status", "match", "exact", "verdict", "energy")
 
 @dataclass(frozen=True)
 class Subject:
-    """A way to make memories, and the patterns (p, n) that they are given; everything is drawn from `seed`."""
+    """A way to make memories and patterns (p, n) to put into them; everything is drawn from `seed`."""
 
     make: Callable[[Tensor], Any]
     patterns: Float[Tensor, "p n"]
