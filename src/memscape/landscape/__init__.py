@@ -4,3 +4,6 @@ from memscape.landscape.basins import Basins as Basins
 from memscape.landscape.basins import basins as basins
 from memscape.landscape.radius import Radius as Radius
 from memscape.landscape.radius import radius as radius
+from memscape.landscape.result import Landscape as Landscape
+from memscape.landscape.tree import Tree as Tree
+from memscape.landscape.tree import merge_tree as merge_tree
