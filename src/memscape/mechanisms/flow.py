@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -11,6 +12,7 @@ from memscape.core.errors import CapabilityError, InputError
 from memscape.core.progress import Progress
 from memscape.core.recall import Status
 from memscape.kernels import retrieval
+from memscape.mechanisms.distances import Distances
 from memscape.mechanisms.dynamics import Course, Dynamics, Look
 from memscape.mechanisms.energies import Energy, Separated, Wells
 from memscape.mechanisms.separation import Softmax
@@ -38,18 +40,15 @@ class FixedPoint(Dynamics):
         trace: bool,
         bar: Progress,
     ) -> Course:
-        if not isinstance(energy, Separated) or energy.norm != 1.0:
-            raise CapabilityError(
-                f"FixedPoint needs the energy of a real-valued memory, not {type(energy).__name__}"
-            )
-        return _iterate(
-            energy, states, _fixed_point_step, self.tolerance, max_steps, trace, bar, "online retrieval"
-        )
+        step = _map(energy, "FixedPoint")
+        return _iterate(energy, states, step, self.tolerance, max_steps, trace, bar, "online retrieval")
 
 
 @dataclass(frozen=True)
 class GradientFlow(Dynamics):
     """Gradient descent $s \\leftarrow s - \\eta\\, \\nabla E$, the Euler steps of $\\dot s = -\\nabla E$.
+
+    On the energy of a kernel (Epanechnikov) the gradient is divided by the summed weights of the wells.
 
     `rate` $\\eta$ in (0, 2); at 1 it is the fixed-point map. Small rates follow the flow more closely.
     """
@@ -71,18 +70,34 @@ class GradientFlow(Dynamics):
         trace: bool,
         bar: Progress,
     ) -> Course:
-        if not isinstance(energy, Separated) or energy.norm != 1.0:
-            raise CapabilityError(
-                f"GradientFlow needs the energy of a real-valued memory, not {type(energy).__name__}"
-            )
+        to_target = _map(energy, "GradientFlow")
 
-        def step(energy: Separated, states: Tensor) -> tuple[Tensor, Look]:
-            target, look = _fixed_point_step(energy, states)
+        def step(energy: Any, states: Tensor) -> tuple[Tensor, Look]:
+            target, look = to_target(energy, states)
             return states + self.rate * (target - states), look
 
         return _iterate(
             energy, states, step, self.rate * self.tolerance, max_steps, trace, bar, "gradient flow"
         )
+
+
+def _map(energy: Energy, asked: str) -> "Step":
+    """Return the fixed-point map of an energy of real states."""
+    if isinstance(energy, Distances):
+        return _mean_shift_step
+    if isinstance(energy, Separated) and energy.norm == 1.0:
+        return _fixed_point_step
+    raise CapabilityError(f"{asked} needs the energy of a real-valued memory, not {type(energy).__name__}")
+
+
+def _mean_shift_step(energy: Distances, states: Tensor) -> tuple[Tensor, Look]:
+    close = energy.closeness(states)
+    value = -energy.separation.total(close).double()
+    if energy.theta is not None:
+        value = value - states.double() @ energy.theta.double()
+    wells = energy.reduced(close)
+    best, index = wells.best.double(), wells.index
+    return energy.target(states, close), Look(value, Wells(best, index, wells.gap.double()), index, best)
 
 
 def _fixed_point_step(energy: Separated, states: Tensor) -> tuple[Tensor, Look]:
@@ -99,7 +114,7 @@ def _fixed_point_step(energy: Separated, states: Tensor) -> tuple[Tensor, Look]:
     else:
         o = energy.shifted(states)
         wells, value = energy.reduced(o), quadratic - separation.total(o).double()
-        target = separation.weights(o) @ energy.patterns
+        target = separation.weights(o) @ energy.patterns.to(o.dtype)
         plain = o if energy.bias is None else o - energy.bias.to(o.dtype)
         nearest = (plain / energy.norms.to(o.dtype).clamp_min(torch.finfo(o.dtype).tiny)).argmax(-1)
     if energy.theta is not None:
@@ -109,11 +124,11 @@ def _fixed_point_step(energy: Separated, states: Tensor) -> tuple[Tensor, Look]:
     return target, Look(value, Wells(best, wells.index, wells.gap.double()), which, best)
 
 
-Step = Callable[[Separated, Tensor], tuple[Tensor, Look]]
+Step = Callable[[Any, Tensor], tuple[Tensor, Look]]
 
 
 def _iterate(
-    energy: Separated,
+    energy: Energy,
     states: Tensor,
     step: Step,
     tolerance: float,

@@ -1,14 +1,14 @@
 """Separation functions: how sharply the wells of a dense memory stand apart.
 
 A separation turns the overlaps $o_\\mu = \\xi^\\mu \\cdot s$ of a state with all patterns into one number,
-the *total*; the energy is its negative. There are two families. *Additive* ones sum a function, $\\sum_\\mu
-F(o_\\mu)$. *Regularised maxima* are $(1/\\beta)\\,\\Omega^*(\\beta o)$, the largest overlap smoothed by the
-convex conjugate of a regulariser $\\Omega$ on the simplex; their gradient is the attention distribution over
-the patterns (softmax, sparsemax, entmax).
+the *total*; the energy is its negative. There are three families. *Additive* ones sum a function,
+$\\sum_\\mu F(o_\\mu)$. *Regularised maxima* are $(1/\\beta)\\,\\Omega^*(\\beta o)$, the largest overlap
+smoothed by the convex conjugate of a regulariser $\\Omega$ on the simplex; their gradient is the attention
+distribution over the patterns (softmax, sparsemax, entmax). *Kernels* read distances in place of overlaps.
 """
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import torch
@@ -99,10 +99,18 @@ def _require_degree(degree: int) -> None:
         )
 
 
-class RegularisedMax(Separation):
-    """Separations $(1/\\beta)\\,\\Omega^*(\\beta o)$; `beta` is the sharpness, in 1 / units of overlap."""
+class Sharp(Separation):
+    """Separations with a sharpness `beta`, in 1 / units of overlap; they take a bias, and real states."""
 
     beta: float | Tensor
+
+    def sharpened(self, beta: float | Tensor) -> "Sharp":
+        """Return this separation at another beta."""
+        return replace(self, beta=beta)  # ty: ignore[invalid-argument-type]
+
+
+class RegularisedMax(Sharp):
+    """Separations $(1/\\beta)\\,\\Omega^*(\\beta o)$, a maximum smoothed on the scale 1/beta."""
 
     def terms(self, overlaps: Float[Tensor, "... p"]) -> Float[Tensor, "... p"]:
         return overlaps
@@ -190,6 +198,42 @@ class Sparsemax(RegularisedMax):
         return _entmax(self._scaled(overlaps), 2.0)
 
 
+class Kernel(Sharp):
+    """Separations that read closeness, $c_\\mu = b_\\mu - \\frac12 |s - \\xi^\\mu|^2$, not overlaps."""
+
+    def terms(self, overlaps: Float[Tensor, "... p"]) -> Float[Tensor, "... p"]:
+        return overlaps
+
+
+@dataclass(frozen=True)
+class Epanechnikov(Kernel):
+    """Log-sum-ReLU, $(1/\\beta) \\log(\\epsilon + \\sum_\\mu \\max(1 + \\beta c_\\mu, 0))$.
+
+    Each pattern pulls inside its ball of radius $\\sqrt{2/\\beta}$ only, and all that pull do so equally. So
+    a pattern alone in its ball is a minimum exactly, where balls overlap their centroid is a new minimum, and
+    outside all balls the landscape is flat at $-\\frac1\\beta \\log \\epsilon$ (`floor` is $\\epsilon$):
+    nothing is stored there (arXiv 2506.10801, 2025: log-sum-ReLU energy).
+
+    >>> Epanechnikov(beta=0.5).weights(torch.tensor([0.0, -3.0]))
+    tensor([1.0000, 0.0000])
+    """
+
+    beta: float | Tensor = 1.0
+    floor: float = 1e-6
+
+    def __post_init__(self) -> None:
+        _require_beta(self.beta)
+        if not 0 < self.floor < 1:
+            raise InputError(f"the floor is {self.floor}; it must lie between 0 and 1, both excluded")
+
+    def total(self, overlaps: Float[Tensor, "... p"]) -> Float[Tensor, "..."]:
+        return (self.floor + (1 + self.beta * overlaps).clamp_min(0).sum(-1)).log() / self.beta
+
+    def weights(self, overlaps: Float[Tensor, "... p"]) -> Float[Tensor, "... p"]:
+        inside = 1 + self.beta * overlaps
+        return (inside > 0).to(overlaps.dtype) / (self.floor + inside.clamp_min(0).sum(-1, keepdim=True))
+
+
 def _entmax_conjugate(z: Tensor, alpha: float) -> Tensor:
     """Return Omega*(z) = w.z - Omega(w) at the maximiser; its gradient is w by the envelope theorem."""
     with torch.no_grad():
@@ -256,7 +300,7 @@ def to_settings(separation: Separation) -> dict[str, Any]:
 
 def from_settings(settings: dict[str, Any]) -> Separation:
     """Return the separation that `to_settings` described; an unknown name is refused."""
-    known = {c.__name__: c for c in (Power, RectifiedPower, Softmax, Entmax, Sparsemax)}
+    known = {c.__name__: c for c in (Power, RectifiedPower, Softmax, Entmax, Sparsemax, Epanechnikov)}
     values = dict(settings)
     name = values.pop("name", None)
     if name not in known:

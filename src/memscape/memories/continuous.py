@@ -10,32 +10,50 @@ from memscape.core.arrays import as_tensor, require_count, require_width
 from memscape.core.cards import Card, register
 from memscape.core.errors import InputError
 from memscape.core.spaces import Real
+from memscape.mechanisms.distances import Distances
 from memscape.mechanisms.energies import Separated
 from memscape.mechanisms.flow import FixedPoint
-from memscape.mechanisms.separation import Softmax
+from memscape.mechanisms.separation import (
+    Kernel,
+    Separation,
+    Sharp,
+    Softmax,
+    from_settings,
+    to_settings,
+)
 from memscape.memories.pattern_memory import PatternMemory, Reading
 
 
 @register
 class Continuous(PatternMemory):
-    """Stores real vectors as the wells of a log-sum-exp energy.
+    """Stores real vectors as wells of a log-sum-exp energy, or of another separation's.
 
     $E = -\\frac1\\beta \\log \\sum_\\mu e^{\\beta(x_\\mu \\cdot s + b_\\mu)} + \\frac12 |s|^2$. One step of
     recall, $s \\leftarrow X^T \\mathrm{softmax}(\\beta(Xs + b))$, is one step of softmax attention. At large
     beta a well is one pattern (nearest neighbour); at small beta wells merge into averages.
+
+    `Sparsemax` and `Entmax` recall exactly in one step where the best overlap leads by
+    $1/((\\alpha-1)\\beta)$. `Epanechnikov` wells end at the distance $\\sqrt{2/\\beta}$: a pattern is
+    recalled exactly in one step from wherever its well alone reaches, a cue outside all wells stays where it
+    is, and where wells overlap new minima emerge at centroids.
 
     `memory.recall(cue)` runs without gradients and explains itself; `memory(cue)` is differentiable in the
     cue, and with `learnable=True` in patterns, beta and bias too: a Hopfield layer, lookup or pooling.
 
     Args:
         patterns: (p, n) real vectors; or None with `units`.
-        beta: sharpness, in 1 / (length of a pattern)^2; above 0.
+        beta: sharpness, in 1 / (length of a pattern)^2, above 0; short for `separation=Softmax(beta)`. None
+            is 8.
         bias: (p,) in units of overlap; a log prior is $\\log \\pi / \\beta$. None is 0.
+        separation: `Softmax`, `Sparsemax`, `Entmax` or `Epanechnikov`, with a beta of its own.
         learnable: make patterns, beta and bias parameters.
         units: n, for an empty memory.
         reading: `threshold`, `unknown`, `ambiguous`, `damage`; see `Reading`.
 
-    Store keeps the vectors; a step of recall costs O(bpn) time and no memory of size b p.
+    Raises:
+        InputError: for beta beside a separation, or a separation without a minimum on real states.
+
+    Store keeps the vectors; a step of recall costs O(bpn) time and, with softmax, no memory of size b p.
 
     >>> import torch
     >>> X = torch.eye(4) * 3
@@ -43,13 +61,13 @@ class Continuous(PatternMemory):
     >>> memory(torch.tensor([2.0, 0.5, 0.0, 0.0]))
     tensor([3., 0., 0., 0.])
 
-    Ramsauer et al. 2021, equations 1 to 3.
+    Ramsauer et al. 2021, equations 1 to 3; Santos et al. 2024 (entmax); Hoover et al. 2025 (Epanechnikov).
     """
 
     card = Card(
         name="Continuous",
-        paper="Ramsauer et al. 2021",
-        parts="Real x kept patterns x softmax x fixed-point map",
+        paper="Ramsauer et al. 2021; Santos et al. 2024; Hoover et al. 2025",
+        parts="Real x kept patterns x softmax, sparsemax, entmax or Epanechnikov x fixed-point map",
         space="real numbers",
         capacity="exponential in n for patterns spread on a sphere, given enough beta",
         cost="store O(pn); recall O(bpn) per step; memory 4pn bytes",
@@ -64,13 +82,14 @@ class Continuous(PatternMemory):
         self,
         patterns: object = None,
         *,
-        beta: float = 8.0,
+        beta: float | None = None,
         bias: object = None,
+        separation: Separation | None = None,
         learnable: bool = False,
         units: int | None = None,
         **reading: Unpack[Reading],
     ):
-        self._learnable, self._beta = learnable, float(Softmax(beta).beta)
+        self._learnable, self._kind = learnable, _separation(beta, separation)
         self.default_dynamics = FixedPoint()
         super().__init__(patterns, units, Real(), reading)
         if bias is not None:
@@ -81,7 +100,7 @@ class Continuous(PatternMemory):
 
     def _start(self, units: int) -> None:
         self._hold("patterns", torch.zeros(0, units))
-        self._hold("beta", torch.tensor(self._beta))
+        self._hold("beta", torch.tensor(float(self._kind.beta)))
         self.register_buffer("bias", None)
 
     def _hold(self, name: str, value: Tensor) -> None:
@@ -112,16 +131,18 @@ class Continuous(PatternMemory):
             self.space = Real(scale if scale > 0 else 1.0)
 
     @property
-    def separation(self) -> Softmax:
+    def separation(self) -> Sharp:
         """The separation function, with the current beta."""
-        return Softmax(float(self.beta.detach()))
+        return self._kind.sharpened(float(self.beta.detach()))
 
-    def _build_energy(self) -> Separated:
-        bias = None if self.bias is None else self.bias.detach()
-        return Separated(self.patterns.detach(), self.separation, bias, norm=1.0)
+    def _build_energy(self) -> Separated | Distances:
+        bias, separation = None if self.bias is None else self.bias.detach(), self.separation
+        if isinstance(separation, Kernel):
+            return Distances(self.patterns.detach(), separation, bias)
+        return Separated(self.patterns.detach(), separation, bias, norm=1.0)
 
     @property
-    def landscape_energy(self) -> Separated:
+    def landscape_energy(self) -> Separated | Distances:
         """The energy as data; built anew where an optimiser has moved the patterns, beta or bias."""
         held = (self.patterns, self.beta, self.bias)
         version = tuple((id(t), t._version) for t in held if t is not None)
@@ -133,6 +154,7 @@ class Continuous(PatternMemory):
     def forward(self, cue: Float[Tensor, "... n"], steps: int = 1) -> Float[Tensor, "... n"]:
         """Return cues (..., n) after `steps` steps of recall, differentiably.
 
+        Epanechnikov's map is piecewise constant in the cue and in beta: gradients reach the patterns alone.
         O(steps b p n) time, O(b p) memory.
         """
         require_count(steps, "steps")
@@ -140,10 +162,26 @@ class Continuous(PatternMemory):
         if not len(self.patterns):
             raise InputError("the memory is empty; store patterns first: memory.store(X)")
         state = cue.to(self.patterns.dtype)
+        move = self._mean_shift if isinstance(self._kind, Kernel) else self._attend
         for _ in range(steps):
-            o = state @ self.patterns.T
-            state = torch.softmax(self.beta * (o if self.bias is None else o + self.bias), -1) @ self.patterns
+            state = move(state)
         return state
+
+    def _shift(self, values: Tensor) -> Tensor:
+        return values if self.bias is None else values + self.bias
+
+    def _attend(self, state: Tensor) -> Tensor:
+        # beta goes into the overlaps, so that it may be a parameter; the separation is taken at beta = 1
+        z = self.beta * self._shift(state @ self.patterns.T)
+        return self._kind.sharpened(1.0).weights(z) @ self.patterns
+
+    def _mean_shift(self, state: Tensor) -> Tensor:
+        apart = state.square().sum(-1, keepdim=True) + self.patterns.square().sum(-1)
+        close = self._shift(state @ self.patterns.T - 0.5 * apart)
+        w = self._kind.sharpened(1.0).weights(self.beta * close)
+        total = w.sum(-1, keepdim=True)
+        share = w / torch.where(total > 0, total, 1.0)
+        return torch.where(total > 0, share @ self.patterns, state)
 
     @property
     def strengths(self) -> Float[Tensor, " p"]:
@@ -152,15 +190,23 @@ class Continuous(PatternMemory):
 
     def reshaped(self, strengths: object) -> "Continuous":
         """Return a memory of the same patterns with these biases (p,), in units of overlap."""
-        patterns, beta = self.patterns.detach(), float(self.beta.detach())
-        return Continuous(patterns, beta=beta, bias=strengths, learnable=self._learnable, **self.reading)
+        options: dict[str, Any] = {"learnable": self._learnable, **self.reading}
+        return Continuous(self.patterns.detach(), separation=self.separation, bias=strengths, **options)
 
     def _settings(self) -> dict[str, Any]:
-        return {"units": self.units, "learnable": self._learnable, "reading": dict(self.reading)}
+        separation = to_settings(self._kind)
+        return {
+            "units": self.units,
+            "separation": separation,
+            "learnable": self._learnable,
+            "reading": dict(self.reading),
+        }
 
     @classmethod
     def _from_settings(cls, settings: dict[str, Any], tensors: dict[str, Tensor]) -> "Continuous":
-        memory = cls(units=settings["units"], learnable=settings["learnable"], **settings["reading"])
+        separation = _separation(None, from_settings(settings["separation"]))
+        options = {"learnable": settings["learnable"], **settings["reading"]}
+        memory = cls(units=settings["units"], separation=separation, **options)
         for name in ("patterns", "beta", "bias"):
             if name in tensors:
                 memory._hold(name, tensors[name])
@@ -169,4 +215,22 @@ class Continuous(PatternMemory):
 
     def extra_repr(self) -> str:
         learnable = ", learnable" if self._learnable else ""
-        return f"{super().extra_repr()}, beta={float(self.beta.detach()):g}{learnable}"
+        beta = float(self.beta.detach())
+        kind = f"beta={beta:g}" if isinstance(self._kind, Softmax) else f"{self._kind.sharpened(beta)}"
+        return f"{super().extra_repr()}, {kind}{learnable}"
+
+
+def _separation(beta: float | None, separation: Separation | None) -> Sharp:
+    """Return the separation of a real memory, with a beta that is a number."""
+    if separation is None:
+        return Softmax(8.0 if beta is None else float(beta))
+    if beta is not None:
+        raise InputError(
+            f"beta is {beta} beside {separation}; write it as {type(separation).__name__}(beta=...)"
+        )
+    if not isinstance(separation, Sharp):
+        raise InputError(
+            f"{separation} grows without bound on real states; use Softmax, Sparsemax, Entmax or "
+            "Epanechnikov, or Dense for +-1 patterns"
+        )
+    return separation.sharpened(float(separation.beta))
