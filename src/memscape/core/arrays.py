@@ -1,13 +1,13 @@
 """Data at the door: numpy arrays, lists and tensors become tensors of numbers, or a clear error."""
 
 import math
-import os
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from memscape.core.errors import DtypeError, InputError, SizeError
+from memscape.core.room import available
 
 
 def as_tensor(x: object, what: str) -> Tensor:
@@ -103,8 +103,6 @@ def require_count(value: int, what: str, *, low: int = 1) -> int:
 
 def require_memory(size: float, what: str, instead: str) -> None:
     """Raise `SizeError` where `size` bytes exceed the memory that is free now; `instead` says what to do."""
-    free = (
-        os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else float("inf")
-    )
-    if size > free:
+    free = available()
+    if free is not None and size > free:
         raise SizeError(f"{what} needs {size / 2**30:.1f} GiB and {free / 2**30:.1f} GiB are free; {instead}")

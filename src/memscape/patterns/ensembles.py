@@ -6,10 +6,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from memscape.core.arrays import require_count, require_fraction
+from memscape.core.arrays import require_count, require_fraction, require_memory
 from memscape.core.errors import InputError
 from memscape.core.random import Generator, resolve
-from memscape.core.room import require_room
 from memscape.core.spaces import Bipolar, SparseBinary
 
 BLOCK = 2**22
@@ -157,7 +156,7 @@ def noisy_examples(
 def shape_of(count: int, size: int) -> tuple[int, int]:
     """Return (count, size) as whole numbers, or raise where they are not or the patterns would not fit."""
     count, size = require_count(count, "count"), require_count(size, "size")
-    require_room(4 * count * size, f"{count} patterns of {size} units", "draw fewer or smaller ones")
+    require_memory(4 * count * size, f"{count} patterns of {size} units", "draw fewer or smaller ones")
     return count, size
 
 

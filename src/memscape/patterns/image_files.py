@@ -11,9 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from memscape.core.arrays import require_count
+from memscape.core.arrays import require_count, require_memory
 from memscape.core.errors import FileFormatError, InputError, MemscapeWarning
-from memscape.core.room import require_room
 
 
 class Labelled(NamedTuple):
@@ -88,7 +87,9 @@ def load_images(folder: str | Path, *, size: int = 32) -> Named:
     size = require_count(size, "size")
     folder = _existing(folder)
     paths = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
-    require_room(4 * len(paths) * size * size, f"{len(paths)} images of {size} x {size}", "make size smaller")
+    require_memory(
+        4 * len(paths) * size * size, f"{len(paths)} images of {size} x {size}", "make size smaller"
+    )
     images, names, unread = [], [], []
     for path in paths:
         try:
@@ -179,7 +180,7 @@ def _idx(path: Path, dimensions: int) -> Tensor:
                 raise FileFormatError(f"{str(path)!r} is truncated: it ends inside its header")
             shape = np.frombuffer(head, ">u4", offset=4).tolist()
             total = math.prod(shape)
-            require_room(5 * total, f"{str(path)!r} of shape {tuple(shape)}", "is its header intact?")
+            require_memory(5 * total, f"{str(path)!r} of shape {tuple(shape)}", "is its header intact?")
             data = bytearray(file.read(total + 1))
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise FileFormatError(f"{str(path)!r} is truncated or no gzip file ({error})") from None

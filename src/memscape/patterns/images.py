@@ -6,9 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from memscape.core.arrays import as_tensor, require_count, require_fraction
+from memscape.core.arrays import as_tensor, require_count, require_fraction, require_memory
 from memscape.core.errors import InputError
-from memscape.core.room import require_room
 
 
 @dataclass(frozen=True)
@@ -94,7 +93,7 @@ class Thermometer:
         Cost: O(pn) time, 5pn bytes at the peak.
         """
         x = _checked(images, self.top)
-        require_room(5 * x.numel() * self.levels, f"{x.numel()} pixels of {self.levels} units", "use fewer")
+        require_memory(5 * x.numel() * self.levels, f"{x.numel()} pixels of {self.levels} units", "use fewer")
         height = torch.floor(x.flatten(-2) * (self.levels / self.top) + 0.5)
         return _signs((height[..., None] > torch.arange(self.levels, device=x.device)).flatten(-2))
 

@@ -7,10 +7,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from memscape.core.arrays import as_tensor, require_count
+from memscape.core.arrays import as_tensor, require_count, require_memory
 from memscape.core.errors import DtypeError, InputError
 from memscape.core.random import derived
-from memscape.core.room import require_room
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,9 @@ class NGrams:
         from sklearn.feature_extraction.text import HashingVectorizer
 
         texts = _checked(texts)
-        require_room(8 * len(texts) * self.units, f"{len(texts)} vectors of {self.units}", "use fewer units")
+        require_memory(
+            8 * len(texts) * self.units, f"{len(texts)} vectors of {self.units}", "use fewer units"
+        )
         hashing = HashingVectorizer(analyzer="char", ngram_range=tuple(self.size), n_features=self.units)
         vectors = torch.from_numpy(hashing.transform(texts).toarray()).to(torch.float32)
         empty = (vectors == 0).all(dim=1).nonzero().flatten().tolist()
@@ -105,7 +106,7 @@ class SignProjection:
             raise InputError(f"vectors of shape {tuple(x.shape)} holds one of zeros, which has no direction")
         x = x.to(torch.float64)  # a sum so near 0 that its sign hangs on the order of the terms is then rare
         width = x.shape[-1]
-        require_room(12 * width * self.units, f"{self.units} projections of {width} numbers", "use fewer")
+        require_memory(12 * width * self.units, f"{self.units} projections of {width} numbers", "use fewer")
         directions = torch.randn(width, self.units, generator=derived(self.seed, width))
         return torch.where(x @ directions.to(x) < 0, -1.0, 1.0)
 
