@@ -45,7 +45,7 @@ class PatternForm:
     def __init__(
         self,
         patterns: Int8[Tensor, "p n"],
-        factor: Num[Tensor, "p n"] | None = None,
+        factor: Num[Tensor, "_ _"] | None = None,
         theta: Num[Tensor, " n"] | None = None,
     ):
         if factor is not None and factor.shape != patterns.shape:

@@ -12,7 +12,7 @@ unit): the same seed gives the same trajectory whatever the kernel and the numbe
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -37,6 +37,7 @@ class Noise:
     sweep: int
 
 
+@runtime_checkable
 class Sweeper(Protocol):
     """A batch of states under one energy, visited unit by unit."""
 
@@ -115,7 +116,7 @@ def run(
     )
     history = [states.clone()] if snapshots else None
     complete = True
-    for block, cues in enumerate(torch.arange(count).split(_block_size(order, units))):
+    for block, cues in enumerate(torch.arange(count).split(_block_size(order, units)) if count else ()):
         orders = _Orders(order, units, seed, block)
         complete = _run_block(start, result, cues, orders, max_steps, temperature, history, advance)
         if not complete:

@@ -48,8 +48,8 @@ def synchronous(
     Cost: one call of `fields` an update, over the cues that still move.
 
     >>> weights = torch.tensor([[0.0, -1.0], [-1.0, 0.0]])
-    >>> out = synchronous(lambda s: s.float() @ weights, torch.tensor([[1, 1], [1, -1]], dtype=torch.int8),
-    max_steps=9)
+    >>> states = torch.tensor([[1, 1], [1, -1]], dtype=torch.int8)
+    >>> out = synchronous(lambda s: s.float() @ weights, states, max_steps=9)
     >>> out.cycle.tolist(), out.converged.tolist()
     ([True, False], [False, True])
     """
