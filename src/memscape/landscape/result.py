@@ -127,7 +127,8 @@ class Landscape:
         bundle = load_bundle(path)
         if bundle.kind != "landscape":
             raise FileFormatError(f"{str(path)!r} holds a {bundle.kind}, not a landscape; try memscape.load")
-        return Landscape(**bundle.tensors, **bundle.parts)
+        values: dict[str, Any] = {**bundle.tensors, **bundle.parts}
+        return Landscape(**values)
 
     def __repr__(self) -> str:
         s = self.settings
