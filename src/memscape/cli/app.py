@@ -23,12 +23,13 @@ app = typer.Typer(
 )
 
 
-def _print_version(wanted: bool) -> None:
+def _print_version(wanted: bool) -> bool:
     if wanted:
         from memscape import __version__
 
         print(f"memscape {__version__}")
         raise typer.Exit()
+    return wanted
 
 
 @app.callback()

@@ -9,13 +9,15 @@ GOOD = 0.9
 
 
 def percent(share: float) -> str:
-    """Return a share as a percentage, with a decimal only where rounding would lie.
+    """Return a share as a percentage, with a decimal only where rounding would say all or nothing.
 
-    >>> percent(0.5), percent(1.0), percent(0.998), percent(0.0)
-    ('50 %', '100 %', '99.8 %', '0 %')
+    >>> percent(0.5), percent(1.0), percent(0.998), percent(0.9999), percent(0.0)
+    ('50 %', '100 %', '99.8 %', '99.9 %', '0 %')
     """
     rounded = round(100 * share)
-    return f"{100 * share:.1f} %" if rounded in (0, 100) and share not in (0.0, 1.0) else f"{rounded} %"
+    if rounded not in (0, 100) or share in (0.0, 1.0):
+        return f"{rounded} %"
+    return f"{min(max(100 * share, 0.1), 99.9):.1f} %"
 
 
 def with_interval(cell: Cell) -> str:
@@ -151,10 +153,13 @@ def strangers(newcomers: Newcomers, noun: str) -> list[str]:
 
 def widths(study: Study) -> list[str]:
     """Return how much damage the median well of each memory stands."""
-    return [
-        f"{name}: half of its wells stand {percent(float(one.damage.median()))} of flipped units or more."
-        for name, one in study.radii.items()
-    ]
+    lines = []
+    for name, one in study.radii.items():
+        held, count = int((one.radius > 0).sum()), len(one.radius)
+        width = f"half of them stand {percent(float(one.damage.median()))} of flipped units or more"
+        holds = f"{held} of {count} wells hold their own pattern"
+        lines.append(f"{name}: {holds}; {width}." if 2 * held > count else f"{name}: {holds}.")
+    return lines
 
 
 def volumes(study: Study) -> list[str]:

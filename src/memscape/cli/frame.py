@@ -86,9 +86,9 @@ def _file_trouble(error: OSError) -> str:
 
 
 def _ours(error: Exception) -> bool:
-    from memscape.core.errors import MemscapeError
-
-    return isinstance(error, MemscapeError)
+    # whoever raised one of our errors has loaded their module; --help must not
+    errors = sys.modules.get("memscape.core.errors")
+    return errors is not None and isinstance(error, errors.MemscapeError)
 
 
 def _show_warning(

@@ -151,7 +151,7 @@ class Report:
 
 @styled
 def data_uri(figure: Figure, format: str = "svg") -> str:
-    """Return a figure as a data URI; the same figure gives the same text.
+    """Return a figure as a data URI; figures drawn alike give the same text.
 
     Raises:
         InputError: for a format other than "svg" and "png".

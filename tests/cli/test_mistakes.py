@@ -1,0 +1,122 @@
+"""A user's mistake is one clear line and exit code 2; an unexpected error keeps its traceback."""
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+
+@pytest.fixture
+def memory(run, table, tmp_path):
+    path = tmp_path / "memory.safetensors"
+    run("store", table, "--out", path)
+    return path
+
+
+def refused(result, *words):
+    """The command ended with code 2, said each word on stderr, nothing on stdout, and showed no traceback."""
+    assert result.exit_code == 2
+    assert isinstance(result.exception, SystemExit)
+    assert "Traceback" not in result.stderr
+    assert result.stdout == ""
+    assert [word for word in words if word not in result.stderr] == []
+    return result
+
+
+def test_a_missing_folder(run, tmp_path):
+    refused(run("explore", tmp_path / "nowhere"), "error:", "nowhere")
+
+
+def test_an_empty_folder(run, tmp_path):
+    refused(run("explore", tmp_path), "error:", "no images")
+
+
+def test_a_single_picture_is_too_few(run, album, tmp_path):
+    for path in sorted(album.iterdir())[1:]:
+        path.unlink()
+    refused(run("explore", album, "--out", tmp_path / "r.html"), "at least 2")
+    assert not (tmp_path / "r.html").exists()
+
+
+def test_both_codes_at_once(run, album):
+    refused(run("explore", album, "--levels", "4", "--threshold", "0.5"), "--levels", "--threshold")
+
+
+def test_cues_of_another_width(run, memory, tmp_path):
+    cues = tmp_path / "cues.npy"
+    np.save(cues, np.ones((2, 10)))
+    refused(run("recall", memory, cues), "10", "64 units")
+
+
+def test_values_outside_the_space(run, memory, tmp_path):
+    cues = tmp_path / "cues.npy"
+    np.save(cues, np.full((2, 64), 0.5))
+    refused(run("recall", memory, cues), "0.5", "-1")
+
+
+@pytest.mark.parametrize("command", ["info", "recall"])
+def test_a_truncated_memory(run, memory, table, command):
+    memory.write_bytes(memory.read_bytes()[:100])
+    words = [memory] if command == "info" else [memory, table]
+    refused(run(command, *words), "truncated")
+
+
+@pytest.mark.parametrize("command", ["info", "recall"])
+def test_a_foreign_file(run, table, tmp_path, command):
+    foreign = tmp_path / "foreign.safetensors"
+    save_file({"x": np.ones(3)}, foreign)
+    words = [foreign] if command == "info" else [foreign, table]
+    refused(run(command, *words), "not written by memscape")
+
+
+def test_a_missing_file(run, table, tmp_path):
+    refused(run("recall", tmp_path / "gone.safetensors", table), "gone.safetensors")
+
+
+def test_an_output_folder_that_does_not_exist(run, table, tmp_path):
+    refused(run("store", table, "--out", tmp_path / "no" / "m.safetensors"), "No such file")
+
+
+def test_a_table_that_is_text(run, tmp_path):
+    path = tmp_path / "words.csv"
+    path.write_text("a,b\nc,d\n")
+    refused(run("store", path), "words.csv")
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        (["--memory", "Elephant"], "Projection"),
+        (["--separation", "Power:3"], "--memory Dense"),
+        (["--beta", "1"], "--memory Continuous"),
+        (["--memory", "Dense", "--separation", "Power"], "Power:3"),
+        (["--memory", "Dense", "--separation", "Power:many"], "no number"),
+        (["--memory", "Dense", "--separation", "Separation:3"], "Separation"),
+        (["--memory", "Dense", "--separation", "Softmax:-1"], "above 0"),
+        (["--colour", "red"], "--colour"),
+    ],
+)
+def test_a_wrong_option(run, table, options, word):
+    refused(run("store", table, *options), word)
+
+
+def test_a_state_file_of_an_unknown_kind(run, memory, table, tmp_path):
+    refused(run("recall", memory, table, "--out", tmp_path / "states.xlsx"), ".xlsx", ".npy")
+
+
+def test_an_unexpected_error_keeps_its_traceback(run, table, monkeypatch):
+    from memscape.core import tables
+
+    def broken(path):
+        raise ZeroDivisionError("a bug of ours")
+
+    monkeypatch.setattr(tables, "read_table", broken)
+    assert isinstance(run("store", table).exception, ZeroDivisionError)
+
+
+def test_a_warning_is_one_line_on_stderr(run, tmp_path):
+    path = tmp_path / "twins.npy"
+    np.save(path, np.ones((2, 8)))
+    result = run("store", path, "--out", tmp_path / "m.safetensors", "--json")
+    assert result.exit_code == 0
+    assert "warning: " in result.stderr
+    assert "warning: " not in result.stdout
