@@ -82,9 +82,9 @@ def uniform_noise(
     >>> uniform_noise(1, torch.arange(2), 0, torch.arange(3)).shape
     torch.Size([2, 3])
     """
-    word = _mixed(_scaled(torch.full_like(cues, _signed(seed)), 0))
-    word = _mixed(word + _scaled(0, cues))
-    word = _mixed(word + _scaled(0, torch.full_like(cues, sweep)))
+    word = _mixed(torch.full_like(cues, _signed(seed + _GOLDEN)))
+    word = _mixed(word + (cues + 1) * _signed(_GOLDEN))
+    word = _mixed(word + _signed((sweep + 1) * _GOLDEN))
     word = _mixed(word[:, None] + units[None, :] * _signed(_GOLDEN))
     return (_shifted(word, 12).to(torch.float64) + _HALF_STEP) * _STEP
 
@@ -115,10 +115,6 @@ def _signed(word: int) -> int:
     """The int64 that has the same bits: torch multiplies uint64 nowhere, and int64 wraps alike."""
     word &= (1 << 64) - 1
     return word - (1 << 64) if word >= 1 << 63 else word
-
-
-def _scaled(word: Tensor | int, number: Tensor | int) -> Tensor:
-    return word + number * _signed(_GOLDEN) + _signed(_GOLDEN)
 
 
 def _shifted(word: Tensor, by: int) -> Tensor:
