@@ -110,6 +110,7 @@ class PatternKeeper(MemoryModule):
             raise InputError("give patterns (p, n), or units=n for an empty memory")
         width = require_count(units, "units") if units is not None else None
         self._start(width if width is not None else checked_patterns(patterns, space, None).shape[-1])
+        self._optional = {name for name, held in self._buffers.items() if held is None}
         if patterns is not None:
             self.store(patterns)
 
@@ -170,13 +171,24 @@ class PatternKeeper(MemoryModule):
         return self
 
     def _load_from_state_dict(self, state_dict: Any, prefix: str, *rest: Any) -> None:  # ty: ignore[incompatible-method-override]
-        # buffers grow with what is stored: take the size of the file, not of this object
+        # buffers grow with what is stored, and some are there at times only: follow the file, not this object
         for name, held in [*self._buffers.items(), *self._parameters.items()]:
             new = state_dict.get(prefix + name)
-            if held is not None and new is not None and new.shape != held.shape:
+            if name in self._optional and (held is None or new is None):
+                self._buffers.pop(name, None)
+                self._parameters.pop(name, None)
+                self._take(name, new)
+            elif held is not None and new is not None and new.shape != held.shape:
                 held.data = held.data.new_empty(new.shape)
         super()._load_from_state_dict(state_dict, prefix, *rest)
         self._changed()
+
+    def _take(self, name: str, new: Tensor | None) -> None:
+        """Make room for an optional tensor; where patterns are learnt, so is it."""
+        if new is not None and isinstance(self.patterns, nn.Parameter):
+            self.register_parameter(name, nn.Parameter(new.detach().clone()))
+        else:
+            self.register_buffer(name, None if new is None else new.detach().clone())
 
     def extra_repr(self) -> str:
         return f"{len(self.patterns)} patterns of {self.units} units, load {self.load:.3g}"
