@@ -284,17 +284,20 @@ class Separated(Energy):
         return self._two_evaluations(self.shifted(states), states)
 
     def _two_evaluations(self, o: Tensor, states: Tensor) -> Tensor:
-        columns = [self._unit_field(o, states[:, i], self.patterns[:, i]) for i in range(self.units)]
-        return torch.stack(columns, -1)
+        few = max(1, CHUNK // (4 * o.numel()))  # units that are turned at once
+        pieces = [self._units_field(o, states[:, i : i + few], i) for i in range(0, self.units, few)]
+        return torch.cat(pieces, -1)
 
-    def _unit_field(self, o: Tensor, unit: Tensor, column: Tensor) -> Tensor:
-        up = o + (1 - unit.to(o.dtype))[:, None] * column.to(o.dtype)
-        down = o - (1 + unit.to(o.dtype))[:, None] * column.to(o.dtype)
-        return (self.separation.total(up) - self.separation.total(down)) / 2
+    def _units_field(self, o: Tensor, some: Tensor, first: int) -> Tensor:
+        """Return the fields (b, k) of units `first`, ... of value `some`: each is turned up and down."""
+        columns = self.patterns[:, first : first + some.shape[1]].T.to(o.dtype)
+        turned = torch.stack([1 - some.to(o.dtype), -1 - some.to(o.dtype)])
+        up, down = self.separation.total(o[:, None] + turned[..., None] * columns)
+        return (up - down) / 2
 
     def unit_field(self, states: Tensor, unit: int) -> Float[Tensor, " b"]:
         """Return the field of one unit of discrete states, by two evaluations of the separation. O(b p n)."""
-        h = self._unit_field(self.shifted(states.to(torch.float32)), states[:, unit], self.patterns[:, unit])
+        h = self._units_field(self.shifted(states.to(torch.float32)), states[:, unit, None], unit)[:, 0]
         return h if self.theta is None else h + self.theta[unit].double()
 
     def terms(self, states: Float[Tensor, "b n"]) -> Float[Tensor, "b p"]:
