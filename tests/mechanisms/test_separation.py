@@ -134,7 +134,6 @@ def test_an_unknown_separation_in_a_file_is_refused():
     "make",
     [
         lambda: Power(1),
-        lambda: Power(2.5),
         lambda: Power(True),
         lambda: RectifiedPower(0),
         lambda: Softmax(0.0),

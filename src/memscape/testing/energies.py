@@ -58,8 +58,9 @@ def _end(examined: Subject) -> Iterator[str]:
 )
 def _flips(examined: Subject) -> Iterator[str]:
     memory, units = examined.memory, examined.units
-    for state in torch.cat([examined.random(2), examined.patterns[:1], examined.damaged()[:1]]):
-        state = torch.where(state == 0, 1.0, state)
+    for state in examined.whole(
+        torch.cat([examined.random(2), examined.patterns[:1], examined.damaged()[:1]])
+    ):
         flipped = state * (1 - 2 * torch.eye(units, dtype=state.dtype))
         before, after = memory.energy(state).double(), memory.energy(flipped).double()
         cost = 2 * state.double() * memory.field(state).double()
@@ -93,7 +94,7 @@ def _slope(examined: Subject) -> Iterator[str]:
 def _relabelling(examined: Subject) -> Iterator[str]:
     places = torch.randperm(examined.units, generator=derived(examined.seed, 4))
     memory, other = examined.memory, examined.make(examined.patterns[:, places])
-    states = torch.cat([examined.random(8), examined.damaged(0.2)])
+    states = examined.whole(torch.cat([examined.random(8), examined.damaged(0.2)]))
     moved = states[:, places]
     if not examined.close(other.energy(moved), memory.energy(states)):
         yield "the energy changes"

@@ -67,6 +67,10 @@ class Subject:
         drawn = self.space.sample(count, self.units, generator=derived(self.seed, 2))
         return drawn.to(self.patterns)
 
+    def whole(self, states: Float[Tensor, "b n"]) -> Float[Tensor, "b n"]:
+        """Return states without unknown units: a cue may hold zeros, a state of +-1 units may not."""
+        return torch.where(states == 0, 1.0, states) if self.signed else states
+
     def recall(self, memory: Any, cues: Any, **options: Any) -> Recall:
         """Return the memory's recall with the suite's seed."""
         return memory.recall(cues, generator=self.seed, **options)
