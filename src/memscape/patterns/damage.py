@@ -21,7 +21,7 @@ def flip(
         patterns: (..., n), +-1 or bool; any leading dimensions.
         fraction: f in [0, 1], the share of units.
         generator: a seed, a `torch.Generator`, or None.
-        space: `Bipolar()` unless given; `Binary()` inverts 0/1 units.
+        space: `Bipolar()` unless given. 0/1 patterns need `Binary()`: Bipolar reads 0 as no opinion.
 
     Raises:
         InputError: for a fraction outside [0, 1].

@@ -79,8 +79,7 @@ def triangle_fault(matrix: Tensor) -> str | None:
     for i in range(len(matrix) - 2):
         ij, jk = matrix[i, i + 1 :], matrix[i + 1 :, i + 1 :]
         for sj, sk in ((1, 1), (1, -1), (-1, 1), (-1, -1)):
-            slack = 1 + sj * ij[:, None] + sk * ij[None, :] + sj * sk * jk
-            slack.fill_diagonal_(1.0)
+            slack = torch.triu(1 + sj * ij[:, None] + sk * ij[None, :] + sj * sk * jk, diagonal=1)  # j < k
             if float(slack.min()) < worst:
                 j, k = _place(-slack)
                 worst, triple = float(slack.min()), (i, i + 1 + j, i + 1 + k, sj, sk)
