@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 import memscape as ms
 from memscape import plot
 from memscape.core.errors import InputError
-from memscape.plot.style import LINES, styled
+from memscape.plot.style import LINES, UNKNOWN, styled
 
 X = ms.patterns.independent(6, 100, generator=0)
 
@@ -112,17 +112,20 @@ def test_large_energies_get_a_power_of_ten_in_the_title():
     assert all(abs(line.get_ydata()).max() < 10 for line in axes.get_lines())
 
 
-def test_unknown_pixels_are_left_out_of_the_grey_scale():
-    pictures = torch.rand(3, 4, generator=torch.Generator().manual_seed(0))
+def test_rows_are_named_and_unknown_pixels_have_a_colour_of_their_own():
+    pictures = torch.tensor([[0.0, 1.0, 0.5, 0.5]] * 3)
     cue = pictures.clone()
     cue[:, 2:] = float("nan")
     figure = plot.recall_strip(pictures, cue, {"a": pictures, "b": pictures}, (2, 2), titles=["x", "y", "z"])
-    assert len(figure.axes) == 12
-    shown = figure.axes[3].get_images()[0].get_array()
-    assert np.ma.getmaskarray(np.ma.masked_invalid(shown)).ravel().tolist() == [False, False, True, True]
-    assert {axes.get_images()[0].get_clim() for axes in figure.axes} == {
-        (float(pictures.min()), float(pictures.max()))
-    }
+    axes = figure.axes[0]
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["stored", "cue", "a", "b"]
+    assert [text.get_text() for text in axes.get_xticklabels()] == ["x", "y", "z"]
+    shown = axes.get_images()[0].get_array()
+    stored, cued = np.split(np.asarray(shown), 4)[:2]
+    blue, grey = np.array(to_rgb(UNKNOWN)), lambda x: (x[..., :3].max(-1) - x[..., :3].min(-1) < 1e-9).all()
+    assert grey(stored)
+    assert not grey(cued)
+    assert np.isclose(cued[..., :3], blue).all(-1).any()
 
 
 @pytest.mark.parametrize(

@@ -175,7 +175,7 @@ def _newcomers(X: Tensor, beta: float, plan: Plan) -> Newcomers:
     return Newcomers(load, near, near_random, counts)
 
 
-def _fall(memory: Any, X: Tensor, seed: int, most: int = 5) -> Recall:
+def _fall(memory: Any, X: Tensor, seed: int, most: int = 3) -> Recall:
     cue = damaged(X[sampled(len(X), min(most, len(X)))], REFERENCE, seed)
     return memory.recall(
         cue, dynamics=Asynchronous(order="steepest"), max_steps=2000, trace=True, progress=False

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import matplotlib
 import numpy as np
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from memscape.core.arrays import as_tensor
@@ -44,28 +45,44 @@ def recall_strip(
 
     >>> X = [[0, 1, 1, 0], [1, 0, 0, 1]]
     >>> figure = recall_strip(X, X, {"Hebbian": X, "Projection": X}, (2, 2))
-    >>> [axes.get_ylabel() for axes in figure.axes[::2]]
+    >>> [text.get_text() for text in figure.axes[0].get_yticklabels()]
     ['stored', 'cue', 'Hebbian', 'Projection']
     """
     rows = {"stored": as_tensor(stored, "stored").double().numpy(), "cue": np.asarray(cue, dtype=np.float64)}
     answers = recalled if isinstance(recalled, Mapping) else {"recalled": recalled}
     rows |= {name: as_tensor(x, name).double().numpy() for name, x in answers.items()}
     count = _checked(rows, shape, titles)
+    aspect = shape[0] / shape[1]
+    figure = new_figure(LABEL + CELL * count, CELL * aspect * len(rows) + (0.25 if titles else 0.05))
+    axes = figure.subplots()
+    bare(axes)
     low, high = float(rows["stored"].min()), float(rows["stored"].max())
-    figure = new_figure(
-        LABEL + CELL * count, CELL * len(rows) * shape[0] / shape[1] + (0.25 if titles else 0.05)
-    )
-    grid = figure.subplots(len(rows), count, squeeze=False)
+    norm = Normalize(low, max(high, low + 1e-12))
     colours = matplotlib.colormaps[cmap].with_extremes(bad=UNKNOWN)
-    for line, (name, values) in zip(grid, rows.items(), strict=True):
-        for axes, picture in zip(line, values, strict=True):
-            bare(axes)
-            axes.imshow(picture.reshape(shape), cmap=colours, vmin=low, vmax=max(high, low + 1e-12))
-        line[0].set_ylabel(name, rotation=0, ha="right", va="center")
-    for axes, title in zip(grid[0], titles or [], strict=False):
-        axes.set_title(title, loc="center", fontsize=8)
-    figure.set_layout_engine("constrained", w_pad=0.015, h_pad=0.02, wspace=0.02, hspace=0.02)
+    # One image of all pictures: an axes for each would take seconds to lay out.
+    tiles = colours(
+        norm(np.ma.masked_invalid(np.stack(list(rows.values())).reshape(len(rows), count, *shape)))
+    )
+    axes.imshow(_mosaic(tiles), extent=(0, count, len(rows), 0), interpolation="nearest", aspect=aspect)
+    axes.tick_params(length=0)
+    axes.set_yticks(np.arange(len(rows)) + 0.5, list(rows))
+    if titles:
+        axes.xaxis.tick_top()
+        axes.set_xticks(np.arange(count) + 0.5, titles)
     return figure
+
+
+def _mosaic(tiles: np.ndarray) -> np.ndarray:
+    """Return coloured tiles (rows, columns, h, w, 4) as one picture, with clear gaps between them.
+
+    Pixels are repeated where tiles are small, so that a gap can be thinner than a pixel.
+    """
+    rows, columns, height, width, _ = tiles.shape
+    scale = max(1, round(24 / max(height, width)))
+    tiles = tiles.repeat(scale, axis=2).repeat(scale, axis=3)
+    gap = max(1, round(0.04 * scale * max(height, width)))
+    padded = np.pad(tiles, ((0, 0), (0, 0), (gap, gap), (gap, gap), (0, 0)))
+    return padded.transpose(0, 2, 1, 3, 4).reshape(rows * padded.shape[2], columns * padded.shape[3], 4)
 
 
 def _checked(rows: dict[str, np.ndarray], shape: tuple[int, int], titles: list[str] | None) -> int:
