@@ -1,5 +1,11 @@
 """The parts that every memory is composed of: energies, separations, dynamics, readings."""
 
+from memscape.mechanisms.association import AssociationRule as AssociationRule
+from memscape.mechanisms.association import ClippedRule as ClippedRule
+from memscape.mechanisms.association import DeltaRule as DeltaRule
+from memscape.mechanisms.association import HebbRule as HebbRule
+from memscape.mechanisms.association import ProjectionRule as ProjectionRule
+from memscape.mechanisms.association import RecursiveLeastSquares as RecursiveLeastSquares
 from memscape.mechanisms.descent import Asynchronous as Asynchronous
 from memscape.mechanisms.descent import Glauber as Glauber
 from memscape.mechanisms.descent import Synchronous as Synchronous

@@ -7,6 +7,7 @@ end: is one well clearly ahead? Both come from the wells' terms of the energy; n
 
 import math
 from dataclasses import asdict, dataclass
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -15,7 +16,7 @@ from torch import Tensor
 from memscape.core.random import derived
 from memscape.core.recall import Kind, Verdict
 from memscape.core.spaces import Bipolar, Space
-from memscape.mechanisms.energies import Energy
+from memscape.mechanisms.energies import Energy, Wells
 
 ROWS = 1 << 24
 """Numbers of the states that are looked at together."""
@@ -25,6 +26,22 @@ REAL_TOLERANCE = 1e-4
 
 MASK_DRAWS = 32
 """Stored patterns and random states that set the familiarity scale under one mask."""
+
+
+@runtime_checkable
+class HoldsWells(Protocol):
+    """What a reading needs: patterns (p, n) and their wells' terms at states, as energies have."""
+
+    patterns: Any
+
+    @property
+    def units(self) -> int:
+        """The number of units, n."""
+        ...
+
+    def wells(self, states: Float[Tensor, "b n"]) -> Wells:
+        """Return the best well's term at each state, its pattern, and its lead."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -63,7 +80,7 @@ def _span(difference: float) -> float:
 
 
 def calibrate(
-    energy: Energy,
+    energy: HoldsWells,
     space: Space,
     *,
     unknown: float | None = None,

@@ -53,3 +53,29 @@ def delta(
     """
     read = (keys[..., None, :] @ store)[..., 0, :]
     return hebb(store, keys, rate * (values - read))
+
+
+def least_squares(
+    store: Float[Tensor, "... k v"],
+    precision: Float[Tensor, "... k k"],
+    keys: Float[Tensor, "... k"],
+    values: Float[Tensor, "... v"],
+    retention: float | Tensor = 1.0,
+) -> tuple[Float[Tensor, "... k v"], Float[Tensor, "... k k"]]:
+    """Return store and precision after one pair by recursive least squares. O(k^2 + kv).
+
+    $g = P k / (\\gamma + k^T P k)$, $S \\leftarrow S + g \\otimes (v - S^T k)$ and
+    $P \\leftarrow (P - g\\, (P k)^T) / \\gamma$. From $S = 0$, $P = I/\\lambda$ at retention $\\gamma = 1$ the
+    store is ridge regression on all pairs so far, $(K^T K + \\lambda I)^{-1} K^T V$, exactly (Plackett 1950;
+    the Mesa layer, von Oswald et al. 2023).
+
+    >>> import torch
+    >>> key, value = torch.tensor([1.0, 1.0]), torch.tensor([4.0])
+    >>> S, P = least_squares(torch.zeros(2, 1), torch.eye(2) / 1e-6, key, value)
+    >>> key @ S
+    tensor([4.0000])
+    """
+    seen = (precision @ keys[..., :, None])[..., 0]
+    gain = seen / (retention + (keys * seen).sum(-1))[..., None]
+    read = (keys[..., None, :] @ store)[..., 0, :]
+    return hebb(store, gain, values - read), (precision - gain[..., :, None] * seen[..., None, :]) / retention

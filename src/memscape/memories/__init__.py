@@ -6,7 +6,9 @@ Store patterns as wells of an energy landscape, recall them from partial or nois
 from memscape.memories.continuous import Continuous as Continuous
 from memscape.memories.covariance import Covariance as Covariance
 from memscape.memories.dense import Dense as Dense
+from memscape.memories.distributed import SparseDistributed as SparseDistributed
 from memscape.memories.dreaming import Dreaming as Dreaming
+from memscape.memories.hetero import Hetero as Hetero
 from memscape.memories.hierarchical import Hierarchical as Hierarchical
 from memscape.memories.hopfield import Hebbian as Hebbian
 from memscape.memories.margin import MaxMargin as MaxMargin
@@ -15,3 +17,4 @@ from memscape.memories.projection import Projection as Projection
 from memscape.memories.quadratic import Quadratic as Quadratic
 from memscape.memories.storkey import Storkey as Storkey
 from memscape.memories.vectors import from_vectors as from_vectors
+from memscape.memories.willshaw import Willshaw as Willshaw

@@ -14,10 +14,17 @@ from memscape.core.recall import Kind, Recall, Trace, Verdict
 from memscape.core.spaces import Space
 from memscape.mechanisms.dynamics import Course, Dynamics
 from memscape.mechanisms.energies import Couplings, Energy
-from memscape.mechanisms.reading import Calibration, masked_familiarity, matched, nearest, verdicts
+from memscape.mechanisms.reading import (
+    Calibration,
+    HoldsWells,
+    masked_familiarity,
+    matched,
+    nearest,
+    verdicts,
+)
 
 
-def checked_states(x: object, energy: Energy, space: Space, what: str, *, zeros: bool = False) -> Tensor:
+def checked_states(x: object, energy: HoldsWells, space: Space, what: str, *, zeros: bool = False) -> Tensor:
     """Return states (..., n) of the energy's width, on its device, or a clear error."""
     given = isinstance(x, Tensor)
     states = as_tensor(x, what)
@@ -32,7 +39,7 @@ def checked_states(x: object, energy: Energy, space: Space, what: str, *, zeros:
     return states.to(device)
 
 
-def home(energy: Energy) -> torch.device:
+def home(energy: HoldsWells) -> torch.device:
     """Return the device on which an energy lives."""
     held = energy.weights if isinstance(energy, Couplings) else energy.patterns
     return held.device
