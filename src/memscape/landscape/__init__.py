@@ -2,6 +2,8 @@
 
 from memscape.landscape.basins import Basins as Basins
 from memscape.landscape.basins import basins as basins
+from memscape.landscape.exhaust import census as census
+from memscape.landscape.exhaust import exhaust as exhaust
 from memscape.landscape.radius import Radius as Radius
 from memscape.landscape.radius import radius as radius
 from memscape.landscape.result import Landscape as Landscape

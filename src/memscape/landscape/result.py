@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -140,6 +141,16 @@ class Landscape:
         )
         head += f"\n{s.get('method', self.dynamics)}, unseen {self.unseen:.3g}, passes: {known}"
         return "\n".join([head, *([] if self.complete else ["ended by Ctrl-C"]), self.table(6)])
+
+
+def escape_barriers(
+    energy: Float[Tensor, " k"], edges: Int[Tensor, "e 2"], passes: Float[Tensor, " e"]
+) -> Float[Tensor, " k"]:
+    """Return the lowest known pass out of each well, minus the well; infinite where none is known. O(e)."""
+    lowest = np.full(len(energy), np.inf)
+    for end in (0, 1):
+        np.minimum.at(lowest, edges[:, end].numpy(), passes.double().numpy())
+    return torch.from_numpy(lowest) - energy.double()
 
 
 def unmeasured(count: int, units: int) -> dict[str, Any]:

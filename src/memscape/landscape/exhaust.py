@@ -1,0 +1,299 @@
+"""The whole landscape of a small memory: every minimum, every basin, every pass, without sampling."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float64, Int, Int8, UInt64
+from torch import Tensor
+
+from memscape.core.arrays import as_tensor, require_memory, require_width
+from memscape.core.errors import CapabilityError, InputError, SizeError
+from memscape.core.progress import Progress, ProgressOption
+from memscape.core.recall import Kind
+from memscape.core.spaces import Bipolar, Space
+from memscape.kernels import census as search
+from memscape.kernels.flooding import basins_of, passes_between
+from memscape.kernels.packing import unpack
+from memscape.kernels.plateaus import Plateaus
+from memscape.kernels.tables import levels, quadratic_table
+from memscape.landscape.result import Landscape, escape_barriers, unmeasured
+from memscape.mechanisms.energies import Couplings, Energy, PatternEnergy
+from memscape.mechanisms.reading import nearest
+
+LARGEST = 24
+"""Units of which the whole landscape is taken."""
+
+DYNAMICS = "Asynchronous(order='steepest'), plateaus searched"
+
+ROUNDING = 1e-11
+"""Couplings below this share of the largest diagonal element of X'LX are rounding."""
+
+_ROWS = 1 << 14  # states whose energies are computed together
+_BYTES = 32  # a state at most takes while a landscape is flooded
+
+
+def exhaust(memory: Any, *, field: object = None, progress: ProgressOption = None) -> Landscape:
+    """Return the exact landscape of a memory of at most 24 units: all minima, basins and passes.
+
+    All 2^n states are looked at. Basins are those of steepest descent, which on a plateau searches for a way
+    on; they sum to 1. The k minima are joined by k - 1 passes, the lowest there are: `.tree()` is the
+    disconnectivity tree, `.barrier` the way out of each well. From 25 to 32 units the minima of quadratic
+    energies are still all found (see `census`), without basins and passes.
+
+    Args:
+        memory: anything with an energy over +-1 units.
+        field: (n,) an external field that drives the memory, in units of its field.
+        progress: a bar, a callable, or None.
+
+    Raises:
+        SizeError: for more units, before any memory is taken; `survey` samples landscapes of any size.
+        CapabilityError: for a memory without an energy, or whose states are no +-1 units.
+        InputError: for an empty memory, or a field of another width.
+
+    Costs about 4 n nanoseconds a state for quadratic energies of integer couplings (1 s at 24 units), a sort
+    of all energies for others (5 s), and for memories that are not quadratic the 2^n energies, O(2^n p n);
+    at most 32 bytes a state (512 MiB).
+
+    >>> import memscape as ms
+    >>> X = ms.patterns.independent(2, 12, generator=0)
+    >>> land = ms.landscape.exhaust(ms.memories.Projection(X))
+    >>> float(land.basin.sum()), len(land.passes) == len(land) - 1
+    (1.0, True)
+    >>> float(land.tree().barrier(0, 1)) == float(land.barrier[0])
+    True
+
+    Becker and Karplus 1997 (the tree).
+    """
+    subject = _subject(memory, field)
+    units = subject.energy.units
+    quadratic = _quadratic(subject.energy)
+    if units > (search.LARGEST if quadratic is not None else LARGEST):
+        raise SizeError(_too_many(units))
+    if units > LARGEST:
+        return census(memory, field=field, progress=progress)
+    require_memory(_BYTES << units, f"all states of {units} units", "use memscape.landscape.survey")
+    level = levels(_table(subject.energy, progress) if quadratic is None else quadratic_table(*quadratic))
+    plateaus, label = basins_of(level)
+    passes = passes_between(level, label, len(plateaus.minima))
+    sizes = torch.from_numpy(np.bincount(label, minlength=len(plateaus.minima)))
+    described = _described(subject, plateaus)
+    basin = sizes[described.order].double() / len(level)
+    place = described.order.argsort()  # where in the result a minimum of the kernels stands
+    edges = place[torch.from_numpy(passes.ends)]
+    saddles = _states(passes.saddles.astype(np.uint64), units)
+    heights = subject.energies(saddles)
+    return Landscape(
+        **described.fields,
+        basin=basin,
+        basin_interval=basin[:, None].repeat(1, 2),
+        edges=edges,
+        passes=heights,
+        saddles=saddles,
+        barrier=escape_barriers(described.fields["energy"], edges, heights),
+        unseen=0.0,
+        dynamics=DYNAMICS,
+        exact=True,
+        settings=subject.settings("exhaustive: all states"),
+    )
+
+
+def census(memory: Any, *, field: object = None, progress: ProgressOption = None) -> Landscape:
+    """Return all minima of a quadratic memory of at most 32 units, without their basins and passes.
+
+    Args:
+        memory: anything with a quadratic energy over +-1 units.
+        field: (n,) an external field that drives the memory, in units of its field.
+        progress: a bar, a callable, or None. After Ctrl-C the minima found so far are returned, marked.
+
+    Raises:
+        SizeError: for more units, before any memory is taken; `survey` samples landscapes of any size.
+        CapabilityError: for a memory without a quadratic energy over +-1 units.
+        InputError: for an empty memory, or a field of another width.
+
+    Costs at most 2^n / 1e9 core-seconds, usually far less (32 units: below a second).
+
+    >>> import memscape as ms
+    >>> X = ms.patterns.independent(3, 30, generator=0)
+    >>> land = ms.landscape.census(ms.memories.Projection(X))
+    >>> sorted(land.match[land.kind == ms.Kind.STORED].tolist())
+    [0, 1, 2]
+    """
+    subject = _subject(memory, field)
+    units = subject.energy.units
+    if units > search.LARGEST:
+        raise SizeError(_too_many(units))
+    quadratic = _quadratic(subject.energy)
+    if quadratic is None:
+        raise CapabilityError(
+            f"a census needs a quadratic energy, not {type(subject.energy).__name__}; exhaust takes any "
+            f"energy up to {LARGEST} units, survey any number of them"
+        )
+    parts = 1 << min(5, units - 1)
+    with Progress(progress, parts, "searching minima") as bar:
+        plateaus, complete = search.census(*quadratic, advance=bar.update)
+    described = _described(subject, plateaus)
+    fields = unmeasured(len(plateaus.minima), units) | described.fields
+    return Landscape(
+        **fields,
+        unseen=0.0 if complete else float("nan"),
+        dynamics=DYNAMICS,
+        settings=subject.settings("census: all minima"),
+        complete=complete,
+    )
+
+
+@dataclass(frozen=True)
+class _Subject:
+    """What is measured: an energy over +-1 units, and the patterns by which its minima are told apart."""
+
+    energy: Energy
+    patterns: Tensor | None
+    space: Space
+    threshold: float
+
+    def energies(self, states: Int8[Tensor, "k n"]) -> Float64[Tensor, " k"]:
+        """E of states, with the memory's own scale."""
+        held: Any = self.energy
+        device = (held.weights if isinstance(held, Couplings) else held.patterns).device
+        rows = states.to(device, torch.float32).split(_ROWS)
+        return torch.cat([self.energy.energy(part).double().cpu() for part in rows])
+
+    def settings(self, method: str) -> dict[str, Any]:
+        count = 0 if self.patterns is None else len(self.patterns)
+        return {
+            "units": self.energy.units,
+            "patterns": count,
+            "space": repr(self.space),
+            "method": method,
+            "threshold": self.threshold,
+        }
+
+
+def _subject(memory: Any, field: object) -> _Subject:
+    if not hasattr(memory, "landscape_energy") and hasattr(memory, "as_memory"):
+        memory = memory.as_memory()
+    energy = getattr(memory, "landscape_energy", None)
+    if energy is None:
+        raise CapabilityError(
+            f"{type(memory).__name__} has no energy; memscape.as_memory(x) turns vectors into one that has"
+        )
+    if not isinstance(memory.space, Bipolar) or getattr(energy, "norm", 0.0) != 0.0:
+        raise CapabilityError(
+            f"the states of {type(memory).__name__} are {memory.space}; only landscapes over +-1 units can "
+            "be taken whole: use memscape.landscape.survey"
+        )
+    if energy.patterns is not None and not len(energy.patterns):
+        raise InputError("the memory is empty; store patterns first: memory.store(X)")
+    if field is not None:
+        drive = as_tensor(field, "field").double().reshape(-1)
+        require_width(drive, energy.units, "field")
+        energy = energy.with_field(drive)
+    threshold = getattr(memory, "reading", {}).get("threshold", 0.9)
+    return _Subject(energy, energy.patterns, memory.space, threshold)
+
+
+def _too_many(units: int) -> str:
+    return (
+        f"the memory has {units} units, so 2^{units} states; the whole landscape is taken up to {LARGEST} "
+        f"units and the minima of quadratic energies up to {search.LARGEST}: use "
+        "memscape.landscape.survey(memory), which samples"
+    )
+
+
+def _quadratic(energy: Energy) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return couplings and thresholds, unscaled integers where they can be; None if not quadratic."""
+    if not isinstance(energy, (PatternEnergy, Couplings)):
+        return None
+    theta = torch.zeros(energy.units, dtype=torch.float64) if energy.theta is None else energy.theta
+    theta = theta.double().cpu()
+    if isinstance(energy, PatternEnergy) and not isinstance(energy.mixing, Tensor) and energy.mixing > 0:
+        X = energy.basis.cpu().to(torch.int64)
+        return (X.T @ X).fill_diagonal_(0).numpy(), (theta / energy.mixing).numpy()
+    J = energy.couplings().cpu().numpy()
+    if isinstance(energy, PatternEnergy):
+        # What is left when a unit's own part is taken off: at p = n under the projection rule only rounding.
+        J = np.where(np.abs(J) <= ROUNDING * float(energy.diagonal.abs().max()), 0.0, J)
+    return J, theta.numpy()
+
+
+def _table(energy: Energy, progress: ProgressOption) -> Float64[np.ndarray, " s"]:
+    """Return the energies of all states by packed key, computed _ROWS at a time."""
+    units = energy.units
+    result = np.empty(1 << units)
+    rows = min(_ROWS, len(result))
+    bits = torch.arange(units)
+    with Progress(progress, len(result) // rows, "energies of all states") as bar:
+        for first in range(0, len(result), rows):
+            keys = torch.arange(first, first + rows)
+            states = ((keys[:, None] >> bits & 1) * 2 - 1).to(energy.patterns.device, torch.float32)
+            result[first : first + rows] = energy.energy(states).double().cpu().numpy()
+            if not bar.update():
+                raise KeyboardInterrupt  # half a table is worth nothing
+    return result
+
+
+def _states(keys: UInt64[np.ndarray, " k"], units: int) -> Int8[Tensor, "k n"]:
+    return unpack(keys[:, None], units)
+
+
+@dataclass(frozen=True)
+class _Described:
+    """Minima deepest first: minimum i of the result is minimum order[i] of the kernels."""
+
+    order: Int[Tensor, " k"]
+    fields: dict[str, Any]
+
+
+def _described(subject: _Subject, plateaus: Plateaus) -> _Described:
+    states = _states(plateaus.minima, subject.energy.units)
+    energy = subject.energies(states) if len(states) else torch.zeros(0, dtype=torch.float64)
+    level = levels(energy.numpy()) if len(states) else np.zeros(0, np.int32)
+    order = torch.from_numpy(np.lexsort((plateaus.minima, level)))
+    kind, match = _kinds(subject, plateaus, states)
+    sizes = torch.from_numpy(np.bincount(plateaus.owner, minlength=len(states)))
+    fields = {
+        "minima": states[order],
+        "energy": energy[order],
+        "kind": kind[order],
+        "match": match[order],
+        "plateau": sizes[order],
+    }
+    return _Described(order, fields)
+
+
+def _kinds(
+    subject: _Subject, plateaus: Plateaus, states: Int8[Tensor, "k n"]
+) -> tuple[Int8[Tensor, " k"], Int[Tensor, " k"]]:
+    """Return kind and match of each minimum; a plateau that holds a stored pattern is that pattern."""
+    count = len(states)
+    kind = torch.full((count,), int(Kind.SPURIOUS), dtype=torch.int8)
+    match = torch.full((count,), -1, dtype=torch.int64)
+    if subject.patterns is None or not count:
+        return kind, match
+    patterns = subject.patterns.cpu()
+    for rows in torch.arange(count).split(_ROWS):
+        seen = nearest(patterns, subject.space, states[rows].float(), subject.threshold)
+        kind[rows] = seen.kind
+        own = (seen.kind == Kind.STORED) | (seen.kind == Kind.INVERTED)
+        match[rows] = torch.where(own, seen.index, -1)
+    owner = torch.from_numpy(plateaus.owner)
+    for sign, name in ((-1, Kind.INVERTED), (1, Kind.STORED)):  # STORED is written last and so wins
+        held, which = _holders(subject, plateaus, patterns, sign)
+        kind[owner[held]] = int(name)
+        match[owner[held]] = which
+    return kind, match
+
+
+def _holders(
+    subject: _Subject, plateaus: Plateaus, patterns: Tensor, sign: int
+) -> tuple[Int[Tensor, " h"], Int[Tensor, " h"]]:
+    """Return which states of plateaus equal a pattern (sign -1: its negative), and which pattern."""
+    rows, which = [torch.zeros(0, dtype=torch.int64)], [torch.zeros(0, dtype=torch.int64)]
+    for part in torch.arange(len(plateaus.states)).split(_ROWS):
+        states = sign * _states(plateaus.states[part.numpy()], subject.energy.units).float()
+        seen = nearest(patterns, subject.space, states, subject.threshold)
+        rows.append(part[seen.exact])
+        which.append(seen.match[seen.exact])
+    return torch.cat(rows), torch.cat(which)
