@@ -54,7 +54,7 @@ def test_one_step_of_a_thousand_units(rule, load, overlap, formula):
     assert measured == pytest.approx(from_stabilities, abs=0.01)
 
 
-@given(st.floats(0.02, 1.0), st.floats(-0.99, 0.99))
+@given(st.floats(0.02, 1.0), st.floats(-0.9, 0.9))
 def test_normal_stabilities_close_to_the_hebbian_formula(load, overlap):
     nodes, weights = np.polynomial.hermite_e.hermegauss(80)
     gamma = nodes + 1 / math.sqrt(load)
@@ -67,7 +67,7 @@ def test_normal_stabilities_close_to_the_hebbian_formula(load, overlap):
 def test_more_patterns_repair_less(one, other, overlap):
     few, many = sorted((one, other))
     for rule in (hopfield, projection):
-        assert rule.first_step_overlap(overlap, few) >= rule.first_step_overlap(overlap, many)
+        assert rule.first_step_overlap(overlap, few) >= rule.first_step_overlap(overlap, many) - 1e-12
 
 
 def test_a_perfect_cue_reads_the_sign_of_the_stabilities():

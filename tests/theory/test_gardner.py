@@ -40,7 +40,7 @@ def test_margin_and_capacity_are_inverse(load):
 
 @given(st.floats(0.01, 1.0))
 def test_projection_comes_close_to_the_optimum_from_below(load):
-    assert projection.margin(load) <= gardner.largest_margin(load)
+    assert projection.margin(load) <= gardner.largest_margin(load) * (1 + 1e-12)
 
 
 def reachable_margins(patterns, targets):

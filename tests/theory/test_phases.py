@@ -131,6 +131,18 @@ def test_an_empty_memory_orders_at_temperature_one():
     assert hopfield.retrieval_overlap(0.0, 0.5) == pytest.approx(0.957504, abs=1e-6)
 
 
+@given(st.floats(-12, 1), st.floats(-16, 0), st.sampled_from(["cold", "ordering", "freezing"]))
+def test_the_equations_are_solved_at_every_edge(load_power, distance_power, edge):
+    load, distance = 10**load_power, 10**distance_power
+    freezing = 1 + math.sqrt(load)
+    temperature = {"cold": distance, "ordering": 1 - distance, "freezing": freezing * (1 - distance)}[edge]
+    m, q, r = hopfield.overlap_parameters(load, temperature)
+    assert 0 <= m <= 1
+    assert -1e-9 <= q <= 1 + 1e-9
+    assert r >= 0
+    assert (m > 0) == (hopfield.phase(load, temperature) in ("retrieval", "metastable retrieval"))
+
+
 def test_every_phase_explains_itself():
     assert len({phase.sentence for phase in hopfield.Phase}) == 4
 

@@ -26,7 +26,7 @@ REFUSED = [
     (dense.capacity, (100, 1), "degree is 1", "Hebb"),
     (dense.exponential_rate, (0.6,), "error_fraction is 0.6", "no cue"),
     (dense.exact_gap, (1.0,), "alpha is 1", "softmax"),
-    (dense.required_separation, (1, 1.0, 1.0), "patterns is 1", "separated"),
+    (dense.required_separation, (1, 1.0, 1.0), "count is 1", "separated"),
     (multitask.amplitudes, (3, 1.0), "dilution is 1", "share of zeros"),
     (multitask.dataset_entropy, (0, 0.5), "examples is 0", "one example"),
     (willshaw.false_positive, (10, 3, 0), "patterns is 0", "one pair"),
@@ -47,7 +47,7 @@ def test_a_refusal_says_what_was_given_and_what_to_do(call, arguments, given, re
 @pytest.mark.parametrize("value", ["many", None, [1.0, 2.0], True, 2.5])
 def test_a_count_is_one_whole_number(value):
     with pytest.raises(InputError, match="number"):
-        ranges.count("units", value, 1, remedy="count them")
+        ranges.whole("units", value, 1, remedy="count them")
 
 
 def test_the_theory_loads_its_modules_when_they_are_used():

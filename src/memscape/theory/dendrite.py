@@ -12,7 +12,7 @@ import numpy as np
 from scipy.special import bdtr, gammaln
 
 from memscape.core.errors import InputError
-from memscape.theory.ranges import count, number
+from memscape.theory.ranges import number, whole
 
 
 def _tails(n: int, active: int, synapses: int) -> np.ndarray:
@@ -30,13 +30,13 @@ def _tails(n: int, active: int, synapses: int) -> np.ndarray:
 
 
 def _code(n: int, active: int, synapses: int) -> tuple[int, int, int]:
-    n = count("n", n, 1, remedy="n is the number of cells")
-    active = count("active", active, 0, n, remedy="at most all n cells are active")
-    return n, active, count("synapses", synapses, 1, n, remedy="at most one synapse per cell")
+    n = whole("n", n, 1, remedy="n is the number of cells")
+    active = whole("active", active, 0, n, remedy="at most all n cells are active")
+    return n, active, whole("synapses", synapses, 1, n, remedy="at most one synapse per cell")
 
 
 def _threshold(threshold: int, synapses: int) -> int:
-    return count("threshold", threshold, 0, synapses, remedy="at most all synapses can be active: lower it")
+    return whole("threshold", threshold, 0, synapses, remedy="at most all synapses can be active: lower it")
 
 
 def false_match(n: int, active: int, synapses: int, threshold: int) -> float:
@@ -85,7 +85,7 @@ def missed_match(synapses: int, threshold: int, failure: float) -> float:
 
     Source: Ahmad and Hawkins 2016 (arXiv 1601.00720).
     """
-    synapses = count("synapses", synapses, 1, remedy="a segment has at least one synapse")
+    synapses = whole("synapses", synapses, 1, remedy="a segment has at least one synapse")
     threshold = _threshold(threshold, synapses)
     failure = number("failure", failure, 0.0, 1.0, remedy="it is a probability")
     return float(bdtr(threshold - 1, synapses, 1.0 - failure)) if threshold > 0 else 0.0
@@ -113,7 +113,7 @@ def neuron_false_match(n: int, active: int, synapses: int, threshold: int, segme
     Source: Ahmad and Hawkins 2016 (arXiv 1601.00720).
     """
     single = false_match(n, active, synapses, threshold)
-    segments = count("segments", segments, 1, remedy="a neuron has at least one segment")
+    segments = whole("segments", segments, 1, remedy="a neuron has at least one segment")
     return 1.0 if single >= 1.0 else -math.expm1(segments * math.log1p(-single))
 
 
@@ -137,7 +137,7 @@ def union_size(n: int, patterns: int, synapses: int) -> float:
     Source: Ahmad and Hawkins 2016 (arXiv 1601.00720).
     """
     n, _, synapses = _code(n, 0, synapses)
-    patterns = count("patterns", patterns, 0, remedy="it is the number of patterns in the union")
+    patterns = whole("patterns", patterns, 0, remedy="it is the number of patterns in the union")
     return n * (1.0 - (1.0 - synapses / n) ** patterns)
 
 
@@ -175,12 +175,12 @@ def union_false_match(
     Source: Ahmad and Hawkins 2016 (arXiv 1601.00720), with the actual instead of the expected size.
     """
     n, active, synapses = _code(n, active, synapses)
-    patterns = count("patterns", patterns, 1, remedy="a segment holds at least one pattern")
-    threshold = count("threshold", threshold, 0, n, remedy="at most all cells can be active: lower it")
+    patterns = whole("patterns", patterns, 1, remedy="a segment holds at least one pattern")
+    threshold = whole("threshold", threshold, 0, n, remedy="at most all cells can be active: lower it")
     most = min(n, synapses * patterns)
     if size is not None:
         sizes = np.array(
-            [count("size", size, synapses, most, remedy="count the distinct synapses of the union")]
+            [whole("size", size, synapses, most, remedy="count the distinct synapses of the union")]
         )
         weights = np.ones(1)
     else:

@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float
 from scipy.special import ndtr
 from torch import Tensor
 
-from memscape.theory.ranges import Numbers, count, matrix, number
+from memscape.theory.ranges import Numbers, matrix, number, whole
 
 _BETA = "beta is the inverse temperature of the softmax"
 
@@ -17,7 +17,7 @@ def _odd_product(degree: int) -> float:
     return float(math.prod(range(1, 2 * degree - 2, 2)))
 
 
-def bit_error(units: int, degree: int, patterns: int) -> float:
+def bit_error(units: int, degree: int, count: int) -> float:
     r"""Return the chance that a unit of a stored pattern is unstable in a memory $-\sum_\mu o_\mu^k$.
 
     $$\Phi\Big(-\sqrt{\tfrac{n^{k-1}}{(2k-3)!!\,p}}\Big)$$
@@ -27,7 +27,7 @@ def bit_error(units: int, degree: int, patterns: int) -> float:
     Args:
         units: n, at least 2.
         degree: k, at least 2; 2 is Hebb's rule.
-        patterns: p, at least 1.
+        count: number of patterns p, at least 1.
 
     Raises:
         InputError: if a number is below its minimum.
@@ -40,9 +40,9 @@ def bit_error(units: int, degree: int, patterns: int) -> float:
 
     Source: Krotov and Hopfield 2016 (arXiv 1606.01164).
     """
-    n = count("units", units, 2, remedy="a memory of one unit stores nothing")
-    k = count("degree", degree, 2, remedy="degree 2 is Hebb's rule")
-    p = count("patterns", patterns, 1, remedy="store at least one pattern")
+    n = whole("units", units, 2, remedy="a memory of one unit stores nothing")
+    k = whole("degree", degree, 2, remedy="degree 2 is Hebb's rule")
+    p = whole("count", count, 1, remedy="store at least one pattern")
     return float(ndtr(-math.exp(((k - 1) * math.log(n) - math.log(_odd_product(k) * p)) / 2.0)))
 
 
@@ -67,8 +67,8 @@ def capacity(units: int, degree: int) -> float:
 
     Source: Krotov and Hopfield 2016 (arXiv 1606.01164).
     """
-    n = count("units", units, 2, remedy="a memory of one unit stores nothing")
-    k = count("degree", degree, 2, remedy="degree 2 is Hebb's rule")
+    n = whole("units", units, 2, remedy="a memory of one unit stores nothing")
+    k = whole("degree", degree, 2, remedy="degree 2 is Hebb's rule")
     return math.exp((k - 1) * math.log(n)) / (2.0 * _odd_product(k) * math.log(n))
 
 
@@ -99,7 +99,7 @@ def exponential_rate(error_fraction: float) -> float:
     right = 2.0 * (1.0 - rho)
     wrong = 2.0 * rho
     entropy = right * math.log(right) + (wrong * math.log(wrong) if wrong > 0.0 else 0.0)
-    return entropy / 4.0
+    return max(entropy, 0.0) / 4.0  # near a half the two logarithms cancel to rounding
 
 
 def separation(patterns: Numbers) -> Float[Tensor, " p"]:
@@ -127,7 +127,7 @@ def separation(patterns: Numbers) -> Float[Tensor, " p"]:
     return own - products.fill_diagonal_(-math.inf).amax(1)
 
 
-def required_separation(patterns: int, beta: float, norm: float) -> float:
+def required_separation(count: int, beta: float, norm: float) -> float:
     r"""Return the separation from which each pattern has a fixed point of its own nearby.
 
     $$\Delta \ge \frac2{\beta p} + \frac1\beta\ln\big(2(p-1)\,p\,\beta M^2\big)$$
@@ -135,7 +135,7 @@ def required_separation(patterns: int, beta: float, norm: float) -> float:
     Under it the softmax update maps the ball of radius $1/(\beta p M)$ around the pattern into itself.
 
     Args:
-        patterns: p, at least 2.
+        count: number of patterns p, at least 2.
         beta: inverse temperature, above 0.
         norm: the largest norm M of a pattern, above 0.
 
@@ -150,7 +150,7 @@ def required_separation(patterns: int, beta: float, norm: float) -> float:
 
     Source: Ramsauer et al. 2020 (arXiv 2008.02217).
     """
-    p = count("patterns", patterns, 2, remedy="one pattern alone is always separated")
+    p = whole("count", count, 2, remedy="one pattern alone is always separated")
     beta = number("beta", beta, 0.0, edges="(]", remedy=_BETA)
     norm = number("norm", norm, 0.0, edges="(]", remedy="give the largest norm of a pattern")
     return 2.0 / (beta * p) + math.log(2.0 * (p - 1) * p * beta * norm**2) / beta
@@ -181,12 +181,12 @@ def is_separated(patterns: Numbers, beta: float) -> Bool[Tensor, " p"]:
     return separation(x) >= required_separation(x.shape[0], beta, norm)
 
 
-def retrieval_error_bound(separation: float, patterns: int, beta: float, norm: float) -> float:
+def retrieval_error_bound(separation: float, count: int, beta: float, norm: float) -> float:
     r"""Return how far at most a separated pattern is from its fixed point, $2e(p-1)M e^{-\beta\Delta}$.
 
     Args:
         separation: of the pattern, from `separation(patterns)`, at least `required_separation`.
-        patterns: p, at least 2.
+        count: number of patterns p, at least 2.
         beta: inverse temperature, above 0.
         norm: the largest norm M of a pattern, above 0.
 
@@ -196,14 +196,14 @@ def retrieval_error_bound(separation: float, patterns: int, beta: float, norm: f
     Cost: O(1).
 
     Example:
-        >>> retrieval_error_bound(20.0, patterns=10, beta=1.0, norm=5.0)
+        >>> retrieval_error_bound(20.0, count=10, beta=1.0, norm=5.0)
         5.0425e-07
 
     Source: Ramsauer et al. 2020 (arXiv 2008.02217), the exponentially small retrieval error.
     """
-    least = required_separation(patterns, beta, norm)
+    least = required_separation(count, beta, norm)
     gap = number("separation", separation, least, remedy="raise beta, or move the patterns apart")
-    return 2.0 * math.e * (patterns - 1) * norm * math.exp(-beta * gap)
+    return 2.0 * math.e * (count - 1) * norm * math.exp(-beta * gap)
 
 
 def exact_gap(alpha: float) -> float:

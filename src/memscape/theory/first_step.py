@@ -9,7 +9,7 @@ import math
 import torch
 from scipy.special import erf, erfc
 
-from memscape.theory.ranges import Numbers, count, number, values
+from memscape.theory.ranges import Numbers, number, values, whole
 
 _OVERLAP = "it is the share of units that agree with the pattern minus the share that does not"
 
@@ -118,5 +118,5 @@ def perfect_recall_patterns(units: int, all_patterns: bool = False) -> float:
 
     Source: McEliece, Posner, Rodemich and Venkatesh 1987, IEEE Trans. Inf. Theory 33, 461.
     """
-    units = count("units", units, 2, remedy="a memory of one unit stores nothing")
+    units = whole("units", units, 2, remedy="a memory of one unit stores nothing")
     return units / ((4.0 if all_patterns else 2.0) * math.log(units))

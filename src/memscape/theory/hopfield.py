@@ -28,7 +28,7 @@ from memscape.theory.phases import (
     spin_glass_temperature,
     transition_temperature,
 )
-from memscape.theory.ranges import count, number
+from memscape.theory.ranges import number, whole
 from memscape.theory.replica import OrderParameters
 
 __all__ = [
@@ -216,23 +216,23 @@ def global_minimum_load() -> float:
     )
 
 
-def _odd(patterns: int) -> int:
-    patterns = count("patterns", patterns, 1, remedy="mix an odd number of patterns")
-    if patterns % 2 == 0:
+def _odd(count: int) -> int:
+    count = whole("count", count, 1, remedy="mix an odd number of patterns")
+    if count % 2 == 0:
         raise InputError(
-            f"patterns is {patterns}; it must be odd, since even symmetric mixtures are saddles, not minima; "
-            f"take {patterns - 1} or {patterns + 1}"
+            f"count is {count}; it must be odd, since even symmetric mixtures are saddles, not minima; "
+            f"take {count - 1} or {count + 1}"
         )
-    return patterns
+    return count
 
 
-def mixture_overlap(patterns: int) -> float:
+def mixture_overlap(count: int) -> float:
     r"""Return the overlap of a mixture of k patterns with each of them, $\binom{k-1}{(k-1)/2} / 2^{k-1}$.
 
     The mixture is sign(sum of k patterns), k odd, few patterns in many units, T = 0.
 
     Args:
-        patterns: number of mixed patterns, odd.
+        count: number of mixed patterns, odd.
 
     Raises:
         InputError: if it is even or below 1.
@@ -245,15 +245,15 @@ def mixture_overlap(patterns: int) -> float:
 
     Source: Amit, Gutfreund and Sompolinsky 1985, Phys. Rev. A 32, 1007.
     """
-    k = _odd(patterns)
+    k = _odd(count)
     return math.comb(k - 1, (k - 1) // 2) / 2 ** (k - 1)
 
 
-def mixture_energy(patterns: int) -> float:
+def mixture_energy(count: int) -> float:
     r"""Return the energy per unit of a symmetric mixture of k patterns, $-k m_k^2 / 2$; it rises to $-1/\pi$.
 
     Args:
-        patterns: number of mixed patterns, odd.
+        count: number of mixed patterns, odd.
 
     Raises:
         InputError: if it is even or below 1.
@@ -266,4 +266,4 @@ def mixture_energy(patterns: int) -> float:
 
     Source: Amit, Gutfreund and Sompolinsky 1985, Phys. Rev. A 32, 1007.
     """
-    return -_odd(patterns) * mixture_overlap(patterns) ** 2 / 2.0
+    return -_odd(count) * mixture_overlap(count) ** 2 / 2.0

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from scipy.optimize import brentq
 from torch import Tensor
 
-from memscape.theory.ranges import count, number
+from memscape.theory.ranges import number, whole
 
 _COUNT = "retrieve at least one pattern"
 
@@ -17,13 +17,13 @@ def _dilution(dilution: float) -> float:
     return number("dilution", dilution, 0.0, 1.0, edges="[)", remedy="it is the share of zeros in a pattern")
 
 
-def amplitudes(patterns: int, dilution: float) -> Float[Tensor, " p"]:
+def amplitudes(count: int, dilution: float) -> Float[Tensor, " p"]:
     r"""Return the overlaps of the hierarchical state, strongest first, $m_k = (1-d)\,d^k$, k = 0, 1, ...
 
     Each unit follows the first pattern in the ranking that has an opinion on it.
 
     Args:
-        patterns: number of patterns, at least 1.
+        count: number of patterns, at least 1.
         dilution: share d of zeros in a pattern, in [0, 1).
 
     Raises:
@@ -37,23 +37,23 @@ def amplitudes(patterns: int, dilution: float) -> Float[Tensor, " p"]:
 
     Source: Agliari et al. 2012, Phys. Rev. Lett. 109, 268101.
     """
-    patterns = count("patterns", patterns, 1, remedy=_COUNT)
+    count = whole("count", count, 1, remedy=_COUNT)
     d = _dilution(dilution)
-    return (1.0 - d) * torch.pow(torch.tensor(d, dtype=torch.float64), torch.arange(patterns))
+    return (1.0 - d) * torch.pow(torch.tensor(d, dtype=torch.float64), torch.arange(count))
 
 
-def _surplus(patterns: int, dilution: float) -> float:
+def _surplus(count: int, dilution: float) -> float:
     """Return the strongest amplitude minus the sum of the others: positive where the ranking holds."""
-    return 1.0 - 2.0 * dilution + dilution**patterns
+    return 1.0 - 2.0 * dilution + dilution**count
 
 
-def hierarchical_regime(patterns: int, dilution: float) -> bool:
+def hierarchical_regime(count: int, dilution: float) -> bool:
     r"""Return whether the hierarchical state sustains itself, $1 - 2d + d^p > 0$.
 
     The strongest overlap must outweigh all others together, which on some units point against it.
 
     Args:
-        patterns: number of patterns, at least 1.
+        count: number of patterns, at least 1.
         dilution: share d of zeros in a pattern, in [0, 1).
 
     Raises:
@@ -67,16 +67,16 @@ def hierarchical_regime(patterns: int, dilution: float) -> bool:
 
     Source: Agliari et al. 2012, Phys. Rev. Lett. 109, 268101.
     """
-    return _surplus(count("patterns", patterns, 1, remedy=_COUNT), _dilution(dilution)) > 0.0
+    return _surplus(whole("count", count, 1, remedy=_COUNT), _dilution(dilution)) > 0.0
 
 
-def critical_dilution(patterns: int) -> float:
+def critical_dilution(count: int) -> float:
     r"""Return the dilution at which the hierarchical state is lost, the root of $1 - 2d + d^p$ below 1.
 
     1 for one or two patterns, .618 for three, and 1/2 for many.
 
     Args:
-        patterns: number of patterns, at least 1.
+        count: number of patterns, at least 1.
 
     Raises:
         InputError: if it is below 1.
@@ -89,12 +89,12 @@ def critical_dilution(patterns: int) -> float:
 
     Source: `hierarchical_regime` with equality.
     """
-    patterns = count("patterns", patterns, 1, remedy=_COUNT)
-    if patterns <= 2:
+    count = whole("count", count, 1, remedy=_COUNT)
+    if count <= 2:
         return 1.0
     # the surplus is positive at 1/2, falls below 0 and returns to 0 at d = 1; it is least at p d^(p-1) = 2
-    lowest = (2.0 / patterns) ** (1.0 / (patterns - 1))
-    return brentq(lambda d: _surplus(patterns, d), 0.5, lowest, xtol=1e-15)
+    lowest = (2.0 / count) ** (1.0 / (count - 1))
+    return brentq(lambda d: _surplus(count, d), 0.5, lowest, xtol=1e-15)
 
 
 def dataset_entropy(examples: int, quality: float) -> float:
@@ -118,6 +118,6 @@ def dataset_entropy(examples: int, quality: float) -> float:
 
     Source: Agliari et al. 2023 (arXiv 2308.04106).
     """
-    examples = count("examples", examples, 1, remedy="give at least one example")
+    examples = whole("examples", examples, 1, remedy="give at least one example")
     quality = number("quality", quality, 0.0, 1.0, edges="(]", remedy="0 is pure noise, 1 a faithful copy")
     return (1.0 - quality**2) / (examples * quality**2)

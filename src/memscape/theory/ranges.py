@@ -41,14 +41,14 @@ def number(
     return result
 
 
-def count(name: str, value: object, low: int, high: int | None = None, *, remedy: str) -> int:
+def whole(name: str, value: object, low: int, high: int | None = None, *, remedy: str) -> int:
     """Return `value` as an integer of at least `low` and at most `high`.
 
     Raises:
         InputError: if the value is no whole number or lies outside the range.
 
     Example:
-        >>> count("degree", 4, 2, remedy="degree 2 is Hebb's rule")
+        >>> whole("degree", 4, 2, remedy="degree 2 is Hebb's rule")
         4
     """
     result = number(name, value, -math.inf, remedy=remedy)

@@ -23,6 +23,8 @@ _SOFTNESS = np.log1p(np.exp(-2.0 * _Y))
 # Elsewhere they are smooth on the scale of z: the trapezoid rule converges exponentially.
 _Z = np.linspace(-9.0, 9.0, 121)
 _DZ = np.exp(-(_Z**2) / 2.0) / np.exp(-(_Z**2) / 2.0).sum()
+# An empty memory orders below T = 1; closer to it than this, rounding is all that is left of the order.
+_ORDERING = 1.0 - 1e-10
 
 
 class OrderParameters(NamedTuple):
@@ -123,7 +125,7 @@ def largest_load(temperature: float) -> float:
         >>> round(largest_load(0.0), 6)
         0.137906
     """
-    return _fold(temperature)[1] if temperature < 1.0 else 0.0
+    return _fold(temperature)[1] if temperature < _ORDERING else 0.0
 
 
 def retrieval(load: float, temperature: float) -> OrderParameters | None:
@@ -133,7 +135,7 @@ def retrieval(load: float, temperature: float) -> OrderParameters | None:
         >>> round(retrieval(0.1, 0.0).m, 6)
         0.997999
     """
-    if temperature >= 1.0 or load > largest_load(temperature):
+    if temperature >= _ORDERING or load > largest_load(temperature):
         return None
     if load == 0.0:
         m = (
@@ -163,7 +165,7 @@ def spin_glass(load: float, temperature: float) -> OrderParameters:
     if load == 0.0 or temperature >= 1.0 + math.sqrt(load):
         return OrderParameters(0.0, 0.0, 0.0)
     # near T_g the width goes to 0 and q with it: start where rounding does not yet drown the ratio
-    low = _widest(temperature) if temperature < 1.0 else 1e-4
+    low = _widest(temperature) if temperature < _ORDERING else 1e-4
 
     def excess(x: float) -> float:
         return _load(x, averages(0.0, x, temperature)[1], temperature) - load

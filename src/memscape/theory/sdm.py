@@ -8,12 +8,12 @@ import numpy as np
 from scipy.special import bdtr
 from scipy.stats import binom
 
-from memscape.theory.ranges import count, number
+from memscape.theory.ranges import number, whole
 
 
 def _ball(units: int, radius: int) -> tuple[int, int]:
-    units = count("units", units, 1, remedy="an address has at least one bit")
-    return units, count(
+    units = whole("units", units, 1, remedy="an address has at least one bit")
+    return units, whole(
         "radius", radius, 0, units, remedy="no two addresses differ in more bits than they have"
     )
 
@@ -93,7 +93,7 @@ def access_overlap(units: int, radius: int, distance: int) -> float:
     Source: Kanerva 1988, Sparse Distributed Memory, appendix B.
     """
     units, radius = _ball(units, radius)
-    distance = count(
+    distance = whole(
         "distance", distance, 0, units, remedy="no two addresses differ in more bits than they have"
     )
     first = np.arange(distance + 1)
@@ -125,6 +125,6 @@ def best_activation(locations: int, patterns: int) -> float:
 
     Source: Kanerva 1993, in Associative Neural Memories, ed. Hassoun, chapter 3.
     """
-    locations = count("locations", locations, 1, remedy="a memory has at least one location")
-    patterns = count("patterns", patterns, 1, remedy="store at least one pattern")
+    locations = whole("locations", locations, 1, remedy="a memory has at least one location")
+    patterns = whole("patterns", patterns, 1, remedy="store at least one pattern")
     return (2.0 * locations * patterns) ** (-1.0 / 3.0)

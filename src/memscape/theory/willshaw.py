@@ -7,15 +7,15 @@ recalled when all active inputs reach it. A complete cue never misses a unit, it
 import math
 from decimal import Decimal, localcontext
 
-from memscape.theory.ranges import count
+from memscape.theory.ranges import whole
 
 
 def _sizes(units: int, active: int, patterns: int) -> tuple[int, int, int]:
-    units = count("units", units, 2, remedy="a memory of one unit stores nothing")
-    active = count(
+    units = whole("units", units, 2, remedy="a memory of one unit stores nothing")
+    active = whole(
         "active", active, 1, units - 1, remedy="sparse patterns have some active units and some silent ones"
     )
-    return units, active, count("patterns", patterns, 1, remedy="store at least one pair")
+    return units, active, whole("patterns", patterns, 1, remedy="store at least one pair")
 
 
 def bit_density(units: int, active: int, patterns: int) -> float:
