@@ -116,6 +116,8 @@ class Continuous(PatternMemory):
         held = self.patterns.detach()
         dtype = patterns.dtype if not len(held) else torch.promote_types(held.dtype, patterns.dtype)
         self._hold("patterns", torch.cat([held.to(dtype), patterns.to(dtype)]))
+        if dtype == torch.float64 and self.beta.dtype != dtype:
+            self._hold("beta", torch.tensor(float(self._kind.beta), dtype=dtype))  # as it was given
         if self.bias is not None:
             self._hold("bias", torch.cat([self.bias.detach(), self.bias.new_zeros(len(patterns))]))
 
