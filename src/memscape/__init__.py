@@ -6,8 +6,8 @@
     memory = ms.memories.Projection(X)                     # wells in a landscape
     recall = memory.recall(ms.patterns.flip(X, fraction=0.1, generator=1))
 
-Rooms: patterns, memories, landscape, theory, mechanisms, plot, replications, testing. They load when first
-    named.
+Rooms: patterns, memories, landscape, theory, training, mechanisms, plot, replications, testing. They load
+    when first named.
 """
 
 import importlib
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         replications,
         testing,
         theory,
+        training,
     )
     from memscape.core.recall import Kind, Recall, Status, Verdict
     from memscape.doors import as_memory, catalogue, load
@@ -42,6 +43,7 @@ _ROOMS = (
     "replications",
     "testing",
     "theory",
+    "training",
 )
 _NAMES = {
     "Kind": "memscape.core.recall",
@@ -85,4 +87,5 @@ __all__ = [
     "replications",
     "testing",
     "theory",
+    "training",
 ]

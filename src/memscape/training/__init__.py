@@ -1,0 +1,5 @@
+"""One loop for everything that learns by steps: seeds, progress, checkpoint, resume, Ctrl-C."""
+
+from memscape.training.batches import Minibatches as Minibatches
+from memscape.training.history import History as History
+from memscape.training.loop import train as train
