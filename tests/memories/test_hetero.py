@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import memscape as ms
@@ -19,15 +19,14 @@ def normal(seed: int, *shape: int) -> torch.Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
-@given(seed=seeds, count=st.integers(2, 8), width=st.integers(8, 16), out=st.integers(1, 5))
+@settings(max_examples=4)
+@given(seed=seeds, count=st.integers(2, 5), width=st.integers(20, 30), out=st.integers(1, 5))
 def test_the_repeated_delta_rule_converges_to_the_projection_rule_and_one_pass_does_not(
     seed, count, width, out
 ):
     keys, values = normal(seed, count, width), normal(seed + 1, count, out)
-    if torch.linalg.cond(keys) > 6:  # Kaczmarz converges at a rate set by the condition number
-        return
     projection = ms.memories.Hetero(keys, values, rule=ProjectionRule()).store
-    repeated = ms.memories.Hetero(keys, values, rule=DeltaRule(passes=2000)).store
+    repeated = ms.memories.Hetero(keys, values, rule=DeltaRule(passes=150)).store
     once = ms.memories.Hetero(keys, values, rule=DeltaRule()).store
     assert (repeated - projection).norm() < 1e-6 * projection.norm()
     assert (once - projection).norm() > 1e-6 * projection.norm()

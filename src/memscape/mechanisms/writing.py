@@ -65,7 +65,7 @@ def least_squares(
     """Return store and precision after one pair by recursive least squares. O(k^2 + kv).
 
     $g = P k / (\\gamma + k^T P k)$, $S \\leftarrow S + g \\otimes (v - S^T k)$ and
-    $P \\leftarrow (P - g\\, (P k)^T) / \\gamma$. From $S = 0$, $P = I/\\lambda$ at retention $\\gamma = 1$ the
+    $P \\leftarrow (P - g\\, (P k)^T) / \\gamma$. From $S = 0$, $P = I/\\lambda$ $\\gamma = 1$ the
     store is ridge regression on all pairs so far, $(K^T K + \\lambda I)^{-1} K^T V$, exactly (Plackett 1950;
     the Mesa layer, von Oswald et al. 2023).
 

@@ -16,5 +16,6 @@ from memscape.memories.pattern_memory import PatternMemory as PatternMemory
 from memscape.memories.projection import Projection as Projection
 from memscape.memories.quadratic import Quadratic as Quadratic
 from memscape.memories.storkey import Storkey as Storkey
+from memscape.memories.temporal import Temporal as Temporal
 from memscape.memories.vectors import from_vectors as from_vectors
 from memscape.memories.willshaw import Willshaw as Willshaw

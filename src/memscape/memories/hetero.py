@@ -142,7 +142,7 @@ class Hetero(MemoryModule):
         return read
 
     def forget(self, index: object) -> "Hetero":
-        """Remove the pairs at `index`, in place; the rest is written anew, as if they had never been there."""
+        """Remove the pairs at `index`, in place; the rest is written anew, as if alone."""
         keep = torch.ones(len(self), dtype=torch.bool, device=self.keys.device)
         keep[stored_rows(index, len(self)).to(keep.device)] = False
         keys, values = self.keys[keep], self.values[keep]
