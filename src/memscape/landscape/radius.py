@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from memscape.core.arrays import require_count
+from memscape.core.arrays import as_tensor, require_count
 from memscape.core.errors import InputError
 from memscape.core.memory import EnergyMemory
 from memscape.core.progress import Progress, ProgressOption
@@ -114,7 +114,7 @@ def radius(
     if success not in SUCCESSES:
         raise InputError(f"success is {success!r}; it must be one of {', '.join(map(repr, SUCCESSES))}")
     seed = draw_seed(generator)
-    rows = torch.arange(len(energy.patterns)) if patterns is None else torch.as_tensor(patterns).reshape(-1)
+    rows = _chosen(patterns, len(energy.patterns))
     dtype = energy.patterns.dtype if energy.patterns.is_floating_point() else torch.float32
     wells = energy.patterns[rows.to(energy.patterns.device)].to(dtype)
 
@@ -140,6 +140,22 @@ def radius(
     settings = {"units": energy.units, "patterns": len(energy.patterns), "trials": trials, "success": success}
     settings |= {"dynamics": repr(dynamics or getattr(memory, "default_dynamics", None)), "seed": seed}
     return Radius(value, interval, rows, settings, complete)
+
+
+def _chosen(patterns: object, count: int) -> Int[Tensor, " k"]:
+    """Return the wells to measure as indices from 0, or raise `InputError`."""
+    if patterns is None:
+        return torch.arange(count)
+    rows = (
+        as_tensor(list(patterns) if isinstance(patterns, range) else patterns, "patterns").reshape(-1).cpu()
+    )
+    if (
+        rows.is_floating_point()
+        or rows.dtype == torch.bool
+        or bool(((rows < -count) | (rows >= count)).any())
+    ):
+        raise InputError(f"patterns is {patterns!r}; give indices of the {count} patterns, 0 to {count - 1}")
+    return rows.long() % count
 
 
 def _staircase(
