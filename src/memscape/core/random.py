@@ -19,9 +19,14 @@ def resolve(generator: Generator = None) -> torch.Generator:
     The seed of a fresh one is not lost: `generator.initial_seed()` returns it.
 
     Raises:
-        InputError: if `generator` is neither a generator, an integer in [0, 2**63) nor None.
+        InputError: if `generator` is neither a CPU generator, an integer in [0, 2**63) nor None.
     """
     if isinstance(generator, torch.Generator):
+        if generator.device.type != "cpu":
+            raise InputError(
+                f"the generator lives on {generator.device}; give one on the CPU, torch.Generator(), so that "
+                "a seed means the same on every device"
+            )
         return generator
     if generator is None:
         generator = secrets.randbits(48)
@@ -36,7 +41,7 @@ def resolve(generator: Generator = None) -> torch.Generator:
 
 
 def draw_seed(generator: Generator = None) -> int:
-    """Return an integer seed below 2**48.
+    """Return an integer seed, below 2**48 where it is drawn.
 
     An integer is its own seed, so that a result can be repeated from the recorded number; a generator is
     advanced by one draw; None draws a fresh seed.
@@ -52,5 +57,6 @@ def derived(seed: int, *key: int) -> torch.Generator:
     Parts are independent of each other and of the order in which they are drawn, so the same seed gives the
     same answer whatever the number of threads.
     """
-    words = np.random.SeedSequence([seed, *key]).generate_state(2, np.uint32)
+    # As a spawn key, not behind the seed: SeedSequence reads [seed, row] and [seed, row, 0] alike.
+    words = np.random.SeedSequence(seed, spawn_key=key).generate_state(2, np.uint32)
     return torch.Generator().manual_seed((int(words[0]) << 31) ^ int(words[1]))

@@ -48,9 +48,10 @@ class Space(ABC):
 
         `damage` is one of `self.damages` (None: the first). "flip" changes exactly round(amount * n) distinct
         units; "move" moves exactly round(amount * active) active units elsewhere; "mask" sets exactly
-        round(amount * n) distinct units to 0, unknown; "noise" adds independent normal numbers of standard
-        deviation `amount` (in units of the root mean square of `x`); "rotate" mixes in normal noise at
-        constant length, so that the overlap with the original is 1 - 2 * amount on average, as after `flip`.
+        round(amount * n) distinct units to 0, unknown (in SparseBinary that share of the active ones);
+        "noise" adds independent normal numbers of standard deviation `amount` (in units of the root mean
+        square of `x`); "rotate" mixes in normal noise at constant length, so that the overlap with the
+        original is 1 - 2 * amount on average, as after `flip`.
         """
         kind = self.damages[0] if damage is None else damage
         if kind not in self.damages:
@@ -59,7 +60,10 @@ class Space(ABC):
             )
         high = float("inf") if kind == "noise" else 1.0
         amount = require_fraction(amount, f"the amount of damage ({kind})", high=high)
-        return self._damaged(self.check(x, "patterns", zeros=True), amount, kind, resolve(generator))
+        x = self.check(x, "patterns", zeros=True)
+        if x.ndim == 0:
+            raise InputError("patterns is a single number; its last axis holds the units")
+        return self._damaged(x, amount, kind, resolve(generator))
 
 
 def _distinct(rows: int, size: int, count: int, generator: torch.Generator, device: torch.device) -> Tensor:
@@ -134,7 +138,7 @@ class Bipolar(Space):
             return _masked(x, amount, generator)
         flat = x.reshape(-1, x.shape[-1])
         lost = _distinct(len(flat), flat.shape[1], round(amount * flat.shape[1]), generator, x.device)
-        return torch.where(lost, -flat, flat).reshape(x.shape)
+        return torch.where(lost, 0 - flat, flat).reshape(x.shape)  # 0 - 0 is 0, -0 would be -0.0
 
 
 @dataclass(frozen=True)
@@ -211,6 +215,8 @@ class SparseBinary(Space):
         return _distinct(count, size, self.active, resolve(generator), torch.device("cpu")).to(torch.float32)
 
     def _damaged(self, x: Tensor, amount: float, damage: str, generator: torch.Generator) -> Tensor:
+        if damage == "move":  # a cue with fewer active units than its pattern can lose some, not move them
+            self.check(x, "patterns to be damaged by 'move'")
         flat = x.reshape(-1, x.shape[-1])
         noise = torch.rand(flat.shape, generator=generator).to(x.device)
         moved = round(amount * self.active)
@@ -298,6 +304,7 @@ class Sphere(Space):
     def _damaged(self, x: Tensor, amount: float, damage: str, generator: torch.Generator) -> Tensor:
         if damage == "mask":
             return _masked(x, amount, generator)
+        self.check(x, "patterns to be rotated")  # masked ones are shorter, and have no place on the sphere
         noise = _normal(x, generator)
         direction = x / self.radius
         noise = self.project(noise - (noise * direction).sum(-1, keepdim=True) * direction)
