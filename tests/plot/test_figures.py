@@ -1,5 +1,6 @@
 """Figures show what the results hold, leave matplotlib as it was, and stay apart without colour."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import matplotlib
@@ -12,6 +13,7 @@ from matplotlib.figure import Figure
 import memscape as ms
 from memscape import plot
 from memscape.core.errors import InputError
+from memscape.core.recall import Trace
 from memscape.plot.style import LINES, UNKNOWN, styled
 
 X = ms.patterns.independent(6, 100, generator=0)
@@ -97,6 +99,19 @@ def test_energy_lines_start_at_the_cue_and_end_where_the_recall_ended(recall):
         assert line.get_ydata()[0] == pytest.approx(float(recall.trace.energy[row, 0]) / 100)
         assert line.get_ydata()[-1] == pytest.approx(float(recall.energy[row]) / 100)
         assert (np.diff(line.get_ydata()) <= 1e-12).all()
+
+
+def test_a_thinned_trace_keeps_its_places_and_its_ends(recall):
+    """Every third state, and the last: the points lie on the full lines."""
+    longest = int(recall.steps.max())
+    chosen = [*range(0, longest, 3), longest]
+    thin = replace(recall, trace=Trace(recall.trace.states[:, chosen], recall.trace.energy[:, chosen]))
+    full, sparse = plot.energy_trace(recall), plot.energy_trace(thin, stride=3)
+    for row, steps in enumerate(recall.steps.tolist()):
+        line = sparse.axes[0].get_lines()[2 * row]
+        x, y = line.get_xdata(), line.get_ydata()
+        assert (x[0], x[-1]) == (0, steps)
+        assert np.allclose(y, full.axes[0].get_lines()[2 * row].get_ydata()[x])
 
 
 def test_a_recall_without_a_trace_is_refused():

@@ -3,6 +3,7 @@
 import time
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -10,9 +11,9 @@ from torch import Tensor
 
 from memscape import landscape, memories, patterns
 from memscape.cli.inputs import Pictures
-from memscape.cli.study import LOWER_HALF, REFERENCE, Cell, Newcomers, Plan, Strip, Study
+from memscape.cli.study import LOWER_HALF, REFERENCE, Cell, Newcomers, Plan, Strip, Study, fall_stride
 from memscape.core.errors import MemscapeWarning
-from memscape.core.recall import Recall, Verdict
+from memscape.core.recall import Recall, Status, Trace, Verdict
 from memscape.landscape.intervals import share_interval
 from memscape.mechanisms import Asynchronous, Power, Softmax
 from memscape.memories.vectors import sharpness
@@ -176,10 +177,19 @@ def _newcomers(X: Tensor, beta: float, plan: Plan) -> Newcomers:
 
 
 def _fall(memory: Any, X: Tensor, seed: int, most: int = 3) -> Recall:
-    cue = damaged(X[sampled(len(X), min(most, len(X)))], REFERENCE, seed)
-    return memory.recall(
-        cue, dynamics=Asynchronous(order="steepest"), max_steps=2000, trace=True, progress=False
-    )
+    """Return steepest descents whose trace holds the states after every `fall_stride` flips."""
+    state = damaged(X[sampled(len(X), min(most, len(X)))], REFERENCE, seed)
+    stride, steepest = fall_stride(X.shape[1]), Asynchronous(order="steepest")
+    states, flips = [state], torch.zeros(len(state), dtype=torch.int64)
+    while True:  # ends: every flip lowers the energy
+        answer = memory.recall(states[-1], dynamics=steepest, max_steps=stride, progress=False)
+        states.append(answer.state)
+        flips += answer.flips
+        if not bool((answer.status == int(Status.UNFINISHED)).any()):
+            break
+    energy = torch.stack([memory.energy(state).double() for state in states], 1)
+    path = Trace(torch.stack(states, 1).to(torch.int8), energy)
+    return replace(answer, steps=flips, flips=flips, trace=path)
 
 
 def _correlations(X: Tensor) -> tuple[float, float, int]:

@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 from memscape import plot
 from memscape.cli import findings
 from memscape.cli.findings import damage_name, percent
-from memscape.cli.study import LOWER_HALF, REFERENCE, Strip, Study
+from memscape.cli.study import LOWER_HALF, REFERENCE, Strip, Study, fall_stride
 from memscape.core.recall import Verdict
 
 NARROW = 5
@@ -122,13 +122,13 @@ def _energy(study: Study) -> plot.Panel:
     ends = {
         name: f"{int((fall.match >= 0).sum())} of {len(fall.match)}" for name, fall in study.falls.items()
     }
-    step = "units flipped so far"
+    step, stride = "units flipped so far", fall_stride(study.pictures.patterns.shape[1])
     picture = plot.Picture(
-        plot.energy_trace(study.falls, step=step),
+        plot.energy_trace(study.falls, step=step, stride=stride),
         alt="Energy per unit, falling flip by flip from damaged cues. Ended in a stored pattern: "
         + ", ".join(f"{name} {count}" for name, count in ends.items()),
         caption="A line is one cue. Dots: the end is a stored pattern; crosses: it is not.",
-        narrow=plot.energy_trace(study.falls, columns=1, step=step),
+        narrow=plot.energy_trace(study.falls, columns=1, step=step, stride=stride),
     )
     traces = [fall.trace for fall in study.falls.values() if fall.trace is not None]
     rise = max(float((t.energy.diff(dim=1) / t.energy.abs().amax(1, keepdim=True)).max()) for t in traces)
@@ -142,7 +142,7 @@ def _energy(study: Study) -> plot.Panel:
         pictures=[picture],
         numbers={
             **{f"ended in a stored pattern, {name}": count for name, count in ends.items()},
-            "largest rise in one step, as a share of |E|": f"{max(0.0, rise):.2g}",
+            "largest rise from point to point, as a share of |E|": f"{max(0.0, rise):.2g}",
         },
         command=_python(
             study, study.plan.wells, f"memory.recall(cue, dynamics={steepest}, trace=True).trace.energy"

@@ -17,6 +17,15 @@ REFERENCE = 0.2
 """The damage at which memories are compared in words."""
 
 
+def fall_stride(units: int) -> int:
+    """Return after how many flips the falling energy is looked at: some 20 to 40 times at any size.
+
+    >>> fall_stride(64), fall_stride(1024)
+    (1, 10)
+    """
+    return max(1, units // 100)
+
+
 @dataclass(frozen=True)
 class Plan:
     """How much is measured.

@@ -93,7 +93,9 @@ def _draw_curve(axes: Axes, curve: SuccessCurve, index: int) -> None:
 
 
 @styled
-def energy_trace(recall: Recall | Mapping[str, Recall], *, columns: int = 2, step: str = "step") -> Figure:
+def energy_trace(
+    recall: Recall | Mapping[str, Recall], *, columns: int = 2, step: str = "step", stride: int = 1
+) -> Figure:
     """Return a figure of the energy per unit, E/n, falling from the cue to the end of each recall.
 
     A line ends where its recall ended: filled dots are stored patterns, crosses are not. Energies of
@@ -103,6 +105,7 @@ def energy_trace(recall: Recall | Mapping[str, Recall], *, columns: int = 2, ste
         recall: made with `trace=True`; or a mapping from names of memories to such recalls.
         columns: panels beside each other.
         step: what one step of the recall's dynamics is, in words, for the axis ("flip", "sweep").
+        stride: steps between two states of the trace, where it does not hold all of them.
 
     Raises:
         InputError: for a recall without a trace.
@@ -123,7 +126,7 @@ def energy_trace(recall: Recall | Mapping[str, Recall], *, columns: int = 2, ste
     figure = new_figure(max(3.6, 3.9 * columns), 2.3 * rows + 0.25)
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes, (name, one) in zip(grid, recalls.items(), strict=False):
-        unit = _draw_falls(axes, one)
+        unit = _draw_falls(axes, one, stride)
         axes.set_title(", ".join(filter(None, [name, unit])))
     for axes in grid[len(recalls) :]:
         axes.set_visible(False)
@@ -132,7 +135,7 @@ def energy_trace(recall: Recall | Mapping[str, Recall], *, columns: int = 2, ste
     return figure
 
 
-def _draw_falls(axes: Axes, recall: Recall) -> str:
+def _draw_falls(axes: Axes, recall: Recall, stride: int) -> str:
     """Draw one line per cue and return the unit of the axis, empty for 1."""
     trace = recall.trace
     if trace is None:
@@ -143,12 +146,12 @@ def _draw_falls(axes: Axes, recall: Recall) -> str:
     energy = energy / 10.0**power
     steps, stored = recall.steps.reshape(-1).tolist(), (recall.match.reshape(-1) >= 0).tolist()
     for row, (values, end, good) in enumerate(zip(energy, steps, stored, strict=True)):
-        end = min(end, len(values) - 1)
+        last = min(-(-end // stride), len(values) - 1)
+        places = [*range(0, last * stride, stride), end] if last else [0]
         colour = line_style(row)["color"]
-        axes.plot(range(end + 1), values[: end + 1], color=colour, linewidth=1.3)
-        axes.plot(
-            [end], [values[end]], color=colour if good else INK, marker="o" if good else "x", markersize=5
-        )
+        axes.plot(places, values[: last + 1], color=colour, linewidth=1.3)
+        mark = {"color": colour, "marker": "o"} if good else {"color": INK, "marker": "x"}
+        axes.plot(places[-1:], values[last : last + 1], markersize=5, **mark)
     if energy.min() < 0 < energy.max():
         axes.axhline(0, color=FAINT, linewidth=0.8)
     return f"in units of $10^{{{power}}}$" if power else ""
