@@ -30,7 +30,7 @@ SEPARATIONS = {
     "absolute": lambda o: o.abs(),
 }
 sizes = st.tuples(st.integers(1, 14), st.integers(1, 9), st.integers(1, 5), st.integers(0, 2**31))
-relaxed = settings(max_examples=25, deadline=None)
+relaxed = settings(max_examples=15, deadline=None)
 
 
 def drawn(n, p, c, seed, dilution=0.0):
@@ -86,7 +86,7 @@ def test_an_additive_sweep_with_a_rough_table_is_the_oracle(size):
 
 @pytest.mark.parametrize("beta", BETAS)
 @pytest.mark.parametrize("biased", [False, True])
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(sizes, st.sampled_from([0.0, 0.4]))
 def test_a_log_sum_exp_sweep_is_the_oracle(beta, biased, size, dilution):
     x, s, g = drawn(*size, dilution)
@@ -205,7 +205,7 @@ def test_ten_thousand_units_are_recalled_without_overflow(beta):
 
 @pytest.mark.parametrize("make", ["additive", "smooth", "sharp"])
 def test_threads_and_batches_change_no_trajectory(make, monkeypatch):
-    monkeypatch.setattr("memscape.kernels.dense._ALONE", 1)
+    monkeypatch.setattr("memscape.kernels.threads._WORTH", 1)
     x, s, _ = drawn(30, 50, 300, 7)
     start = {
         "additive": additive(x, table_of(lambda o: o.clamp(min=0) ** 3, 30)),
@@ -236,7 +236,7 @@ def test_splitting_a_large_batch_changes_nothing(monkeypatch):
 
 @pytest.mark.parametrize("make", ["additive", "smooth", "sharp"])
 def test_glauber_dynamics_samples_the_boltzmann_weights(make):
-    n, chains, temperature = 4, 20_000, 2.0
+    n, chains, temperature = 4, 8_000, 2.0
     x, _, _ = drawn(n, 3, 1, 2)
     table = table_of(lambda o: o.abs() / 2, n)
     energy, start = {
@@ -248,7 +248,7 @@ def test_glauber_dynamics_samples_the_boltzmann_weights(make):
         start,
         torch.ones(chains, n, dtype=torch.int8),
         order="fixed",
-        max_steps=40,
+        max_steps=25,
         seed=5,
         temperature=temperature,
     )

@@ -21,7 +21,7 @@ sizes = st.tuples(
     st.one_of(st.integers(1, 200), st.sampled_from([63, 64, 65, 128])),
     st.integers(0, 2**31),
 )
-relaxed = settings(max_examples=60, deadline=None)
+relaxed = settings(max_examples=30, deadline=None)
 
 
 def signs(count, units, seed, values=(-1, 1)):

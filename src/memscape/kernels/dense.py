@@ -5,11 +5,9 @@ are the raw overlaps. The field is the exact effective one, $h_i = \frac12 [E(s_
 flip costs $2 s_i h_i$. Patterns may hold 0 (no opinion). F is a table over every integer overlap, -n ... n.
 """
 
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 
-import numba
 import numpy as np
 import torch
 from jaxtyping import Float, Int8
@@ -20,12 +18,12 @@ from memscape.kernels.dense_fields import checked_log_sum_exp, checked_table
 from memscape.kernels.noise import logistic_noise
 from memscape.kernels.packing import overlaps
 from memscape.kernels.sweeps import Noise, Sweeper
+from memscape.kernels.threads import threads_for
 
 TOLERANCE = 1e-9
 """Fields of log-sum-exp energies up to this size, in units of overlap, are ties; none exceeds 1."""
 
 _HELD = 1 << 24  # overlaps of one part of the batch that are held at a time, 64 MiB
-_ALONE = 1 << 22  # terms that one thread sums in about a millisecond
 
 Start = Callable[[Tensor, Tensor], Sweeper]
 
@@ -174,7 +172,7 @@ class _WellsSweeper:
             rows = slice(part, part + size)
             states = self._states[rows]
             found = overlaps(states, self._units.T)
-            with _threads_for(found.numel() * len(order)):
+            with threads_for(found.numel() * len(order)):
                 self._loop(
                     states.numpy(), found.numpy(), self._units.numpy(), order.numpy(), thermal,
                     self._cues[rows].numpy(), flips[rows].numpy(), tied[rows].numpy(),
@@ -223,17 +221,6 @@ class _FieldSweeper:
     def states(self) -> Tensor:
         """The current states, (c, n) int8."""
         return self._states
-
-
-@contextmanager
-def _threads_for(work: int) -> Generator[None]:
-    # To meet the other threads takes longer than a small sweep, much longer on a busy machine.
-    before = numba.get_num_threads()
-    numba.set_num_threads(min(before, 1 + work // _ALONE))
-    try:
-        yield
-    finally:
-        numba.set_num_threads(before)
 
 
 def _thermal(noise: Noise | None) -> tuple[float, np.uint64, int]:

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from memscape.core.errors import InputError
 from memscape.kernels.noise import mixed
+from memscape.kernels.threads import threads_for
 
 WORD = 64
 _EXACT_FLOAT32 = 1 << 24
@@ -140,7 +141,8 @@ def packed_overlaps(
     _check_width(states, units)
     _check_width(patterns, units)
     result = np.empty((len(states), len(patterns)), np.int32)
-    _popcount_overlaps(np.ascontiguousarray(states), np.ascontiguousarray(patterns), units, result)
+    with threads_for(result.size * states.shape[1]):
+        _popcount_overlaps(np.ascontiguousarray(states), np.ascontiguousarray(patterns), units, result)
     return result
 
 

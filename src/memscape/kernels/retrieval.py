@@ -13,7 +13,8 @@ import torch
 from jaxtyping import Float, Int64, Num
 from torch import Tensor
 
-from memscape.kernels.running import CHUNK, CUES, Others, Running, check_products
+from memscape.kernels.running import CUES, Others, Running, check_products, chunk_for
+from memscape.kernels.shares import shares_
 
 _EQUAL = 1e-6  # norms that agree to this share are equal: the best overlap is the best cosine
 
@@ -66,7 +67,7 @@ def retrieve(
     bias: Float[Tensor, " p"] | None = None,
     *,
     norms: Float[Tensor, " p"] | None = None,
-    chunk: int = CHUNK,
+    chunk: int | None = None,
 ) -> Retrieval:
     r"""Return $\mathrm{softmax}(\beta (Q X^T + b)) X$, its log-sum-exp, the best pattern and its gap.
 
@@ -76,15 +77,15 @@ def retrieve(
         beta: above 0 and finite.
         bias: in units of overlap, inside beta; None is 0.
         norms: Euclidean norms of the patterns; with them the nearest pattern by cosine is returned too.
-        chunk: patterns met at a time.
+        chunk: patterns met at a time; None is what keeps 2^21 products at hand.
 
     Raises:
         InputError: if widths or lengths differ, there is no pattern, or beta is out of range.
 
     Cost: two matrix products, 4 b p n, one exponential and some five passes over b p numbers. The second
     product leaves out the cues so deep in a well that a chunk changes no digit of their output (its share is
-    below 1e-9, in float64 2e-18). Memory: beside the output 1,024 (chunk + 3 n) numbers, and a chunk of
-    patterns in the type of the sums.
+    below 1e-9, in float64 2e-18). Memory: beside the output 2^21 + 3,072 n numbers, and a chunk of patterns
+    in the type of the sums.
 
     >>> step = retrieve(torch.tensor([[2.0, 0.0]]), torch.tensor([[1.0, 0.0], [0.0, 1.0]]), beta=1.0)
     >>> step.output, step.gap
@@ -103,7 +104,7 @@ def part_of(
     *,
     norms: Float[Tensor, " p"] | None = None,
     first: int = 0,
-    chunk: int = CHUNK,
+    chunk: int | None = None,
 ) -> Part:
     """Return what these patterns, the first of which has the number `first`, say about the cues.
 
@@ -116,7 +117,9 @@ def part_of(
     """
     check_products(cues, patterns, beta, bias, norms, chunk)
     dtype = torch.promote_types(torch.promote_types(cues.dtype, patterns.dtype), torch.float32)
-    blocks = [_block(x, patterns, float(beta), bias, norms, chunk) for x in cues.to(dtype).split(CUES)]
+    width = chunk_for(len(cues), chunk)
+    with torch.no_grad():
+        blocks = [_block(x, patterns, float(beta), bias, norms, width) for x in cues.to(dtype).split(CUES)]
     result = _stacked(blocks)
     nearest = None if result.nearest is None else result.nearest + first
     return replace(result, index=result.index + first, nearest=nearest)
@@ -188,18 +191,16 @@ def _block(
         if bias is not None:
             scores += beta * bias[first : first + chunk].to(cues.dtype)
         peak, index = best.best.clone(), best.index.clone()
-        rows_of_best, columns = best.meet(scores, first)
-        scores[rows_of_best, columns] = -math.inf
+        rows, columns = best.meet(scores, first)
+        scores[rows, columns] = -math.inf
         top = scores.amax(1)
         second = torch.maximum(others.second, top)
         # A best pattern that is overtaken becomes one of the others; before the first chunk there is none.
-        rows = rows_of_best if first else rows_of_best[:0]
+        rows = rows if first else rows[:0]
         second[rows] = torch.maximum(second[rows], peak[rows])
         reference = others.rise(second)
         others.add(rows, torch.exp(peak[rows] - reference[rows]), patterns[index[rows]].to(cues.dtype))
-        shares = scores.sub_(reference[:, None]).clamp_(min=others.least).exp_()
-        shares[rows_of_best, columns] = 0.0
-        others.meet(shares, x, top, best.best)
+        others.meet(shares_(scores, reference), x, top, best.best)
     return _gathered(cues, patterns, bias, norms, beta, best, best if inverse is None else near, others)
 
 

@@ -7,11 +7,11 @@ from torch import Tensor
 
 from memscape.core.errors import InputError
 
-CHUNK = 2048
-"""Patterns met at a time; 512 to 8,192 are about as fast."""
-
 CUES = 1024
 """Cues that meet the patterns together: it bounds the working memory."""
+
+_PRODUCTS = 1 << 21  # at hand at a time, 8 MiB in float32
+_CHUNK = 1 << 14  # patterns met at a time at most
 
 _TILE = 64
 _DIGITS = 41.0  # exp(-41) = 2e-18 changes no digit in float64, exp(-41 / 2) = 1e-9 none in float32
@@ -47,8 +47,6 @@ class Others:
         self.second = cues.new_full((len(cues),), -math.inf)
         self.rest = torch.zeros(len(cues), dtype=torch.float64, device=cues.device)
         self.weighted = torch.zeros_like(cues)
-        # exp of less is no normal number: with these, processors compute up to 100 times more slowly.
-        self.least = 0.9 * math.log(torch.finfo(cues.dtype).tiny)
         digits = _DIGITS if cues.dtype == torch.float64 else _DIGITS / 2
         self._depth = digits + math.log(len(patterns))
 
@@ -77,8 +75,15 @@ class Others:
             self.weighted[rows] = torch.addmm(self.weighted[rows], shares[rows], x)
 
 
+def chunk_for(cues: int, chunk: int | None) -> int:
+    """Return how many patterns to meet at a time: as asked, or what keeps the products in the cache."""
+    if chunk is not None:
+        return chunk
+    return min(_CHUNK, _PRODUCTS // max(min(cues, CUES), 1) // _TILE * _TILE)
+
+
 def check_products(
-    cues: Tensor, patterns: Tensor, beta: float, bias: Tensor | None, norms: Tensor | None, chunk: int
+    cues: Tensor, patterns: Tensor, beta: float, bias: Tensor | None, norms: Tensor | None, chunk: int | None
 ) -> None:
     """Refuse shapes that do not fit each other, no pattern at all, and a beta or a chunk out of range."""
     if cues.ndim != 2 or patterns.ndim != 2 or cues.shape[1] != patterns.shape[1] or not len(patterns):
@@ -90,7 +95,7 @@ def check_products(
         raise InputError(
             f"beta is {beta}; it must be above 0 and finite: the limit is the best pattern itself"
         )
-    if chunk < 1:
+    if chunk is not None and chunk < 1:
         raise InputError(f"chunk is {chunk}; it must be at least 1")
     for name, value in (("bias", bias), ("norms", norms)):
         if value is not None and tuple(value.shape) != (len(patterns),):

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int64, Num
 from torch import Tensor
 
-from memscape.kernels.running import CHUNK, CUES, Running, check_products
+from memscape.kernels.running import CUES, Running, check_products, chunk_for
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ def separate(
     patterns: Num[Tensor, "p n"],
     separation: Callable[[Tensor], Tensor],
     *,
-    chunk: int = CHUNK,
+    chunk: int | None = None,
 ) -> Separation:
     r"""Return $\sum_k F(o_k)$, the best term and the next best: energy and gap of any additive memory.
 
@@ -34,7 +34,7 @@ def separate(
         cues: any real numbers or integers.
         patterns: of any type; the products are float32, or float64 if either is.
         separation: F, from a chunk of raw overlaps (b, k) to as many terms.
-        chunk: patterns met at a time.
+        chunk: patterns met at a time; None is what keeps 2^21 products at hand.
 
     Raises:
         InputError: if widths differ or there is no pattern.
@@ -47,7 +47,9 @@ def separate(
     """
     check_products(cues, patterns, 1.0, None, None, chunk)
     dtype = torch.promote_types(torch.promote_types(cues.dtype, patterns.dtype), torch.float32)
-    parts = [_separate(part, patterns, separation, chunk) for part in cues.to(dtype).split(CUES)]
+    width = chunk_for(len(cues), chunk)
+    with torch.no_grad():
+        parts = [_separate(part, patterns, separation, width) for part in cues.to(dtype).split(CUES)]
     return Separation(*(torch.cat(x) for x in zip(*parts, strict=True)))
 
 
