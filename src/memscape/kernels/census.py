@@ -62,8 +62,8 @@ def census(
         InputError: for more than 32 units.
         SizeError: if more than 2^26 states have no lower neighbour (couplings that are mostly zero).
 
-    Cost: at most 2^n / 1e9 core-seconds, some 20 times less where every unit has many couplings, since most
-    branches end early; at most 512 MiB.
+    Cost: 2^n / 1e9 core-seconds where few units meet (rings), 2^n / 1e10 where all do, since most branches
+    end early; at most 512 MiB for the states found.
 
     >>> J = np.ones((3, 3), np.int64) - np.eye(3, dtype=np.int64)
     >>> census(J, np.zeros(3, np.int64))[0].minima.tolist()
@@ -147,19 +147,20 @@ def _search_all(
     return np.concatenate(parts), True
 
 
-@njit(cache=True)
+# Both steps of the search are inlined: passing eight arrays costs more than the work on 32 units.
+@njit(cache=True, inline="always")
 @typing.no_type_check
 def _assign(field, above, signs, weights, reach, u):
     """Set the fields below unit u from those above; return whether every assigned unit can still agree."""
     sign, row, open_ = signs[u], weights[u], reach[u]
-    against = False
+    against = 0
     for i in range(field.shape[0]):
         field[i] = above[i] + sign * row[i]
-        against |= signs[i] * field[i] + open_[i] < 0
-    return not against
+        against += signs[i] * field[i] + open_[i] < 0
+    return against == 0
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")
 @typing.no_type_check
 def _test(lanes, negative, field, signs, slack, limit, low, mask):
     """Leave 1 in `mask` where all units agree with their fields; return whether there is any."""
