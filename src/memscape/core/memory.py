@@ -74,3 +74,14 @@ class HeteroMemory(Protocol):
     def read(self, keys: Any) -> Tensor:
         """Return the values (b, v) of keys (b, k)."""
         ...
+
+
+@runtime_checkable
+class ShapeableMemory(Protocol):
+    """Has one knob per pattern: a bias or a margin."""
+
+    strengths: Tensor
+
+    def reshaped(self, strengths: Any) -> "ShapeableMemory":
+        """Return a memory of the same patterns with these strengths (p,)."""
+        ...

@@ -2,6 +2,10 @@
 
 from memscape.landscape.basins import Basins as Basins
 from memscape.landscape.basins import basins as basins
+from memscape.landscape.correlation_design import CorrelationDesign as CorrelationDesign
+from memscape.landscape.correlation_design import design_correlation_matrix as design_correlation_matrix
+from memscape.landscape.design import design as design
+from memscape.landscape.design_result import Design as Design
 from memscape.landscape.exhaust import census as census
 from memscape.landscape.exhaust import exhaust as exhaust
 from memscape.landscape.radius import Radius as Radius
