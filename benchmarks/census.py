@@ -1,7 +1,10 @@
 """Exhaustive landscapes against chunked numpy, a Gray code, and the goals; minima are asserted equal first.
 
 Cost is process CPU time on one thread, in the order A B B A. The numpy sides look at the first states only
-and are compared per state: their cost does not depend on them. A state counts whether it was looked at or ruled out together with others, and with both of its signs. Run `python -m benchmarks.census --json out.json`.
+and are compared per state: their cost does not depend on them. A state counts whether it was looked at or
+ruled out together with others, and with both of its signs.
+
+    python -m benchmarks.census --json out.json
 """
 
 import argparse
