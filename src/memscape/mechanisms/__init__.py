@@ -18,6 +18,10 @@ from memscape.mechanisms.flow import FixedPoint as FixedPoint
 from memscape.mechanisms.flow import GradientFlow as GradientFlow
 from memscape.mechanisms.levels import LevelledEnergy as LevelledEnergy
 from memscape.mechanisms.levels import ThroughAncestors as ThroughAncestors
+from memscape.mechanisms.marginal import Gaussian as Gaussian
+from memscape.mechanisms.marginal import HiddenUnits as HiddenUnits
+from memscape.mechanisms.marginal import Marginal as Marginal
+from memscape.mechanisms.marginal import Signs as Signs
 from memscape.mechanisms.separation import Entmax as Entmax
 from memscape.mechanisms.separation import Epanechnikov as Epanechnikov
 from memscape.mechanisms.separation import Exponential as Exponential

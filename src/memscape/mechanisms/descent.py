@@ -19,6 +19,7 @@ from memscape.kernels.dispatch import Quadratic
 from memscape.kernels.synchronous import ParallelOutcome, synchronous
 from memscape.mechanisms.dynamics import Course, Dynamics
 from memscape.mechanisms.energies import Couplings, Energy, PatternEnergy, Separated
+from memscape.mechanisms.marginal import Marginal
 from memscape.mechanisms.separation import Additive, Softmax
 
 ORDERS = ("random", "fixed", "steepest")
@@ -146,6 +147,8 @@ def _new_form(energy: Energy) -> _Form:
         return _quadratic(Quadratic.patterns(energy.basis, energy.mixed, energy.theta), 1.0)
     if isinstance(energy, Couplings):
         return _quadratic(Quadratic.couplings(energy.weights, energy.theta), 1.0)
+    if isinstance(energy, Marginal) and (same := energy.quadratic()) is not None:
+        return _quadratic(Quadratic.couplings(same.weights, same.theta), 1.0)
     if isinstance(energy, Separated) and energy.theta is None and isinstance(energy.separation, Additive):
         return _additive(energy, energy.separation.table(energy.units))
     if isinstance(energy, Separated) and energy.theta is None and isinstance(energy.separation, Softmax):
@@ -187,7 +190,7 @@ def _general(energy: Energy) -> _Form:
     def field(states: Tensor) -> Tensor:
         return energy.field(states.to(torch.float32))
 
-    one = isinstance(energy, Separated)
+    one = isinstance(energy, Separated | Marginal)
     start = dense.from_unit_field(energy.unit_field) if one else dense.from_field(field)
     steepest = partial(dense_steepest.steepest, field)
     return _Form(start, 1.0, steepest, field, dense.TOLERANCE, lambda cues: f"field by field, {cues} cues")

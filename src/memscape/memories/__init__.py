@@ -3,6 +3,7 @@
 Store patterns as wells of an energy landscape, recall them from partial or noisy cues.
 """
 
+from memscape.memories.boltzmann import RestrictedBoltzmann as RestrictedBoltzmann
 from memscape.memories.continuous import Continuous as Continuous
 from memscape.memories.covariance import Covariance as Covariance
 from memscape.memories.dense import Dense as Dense

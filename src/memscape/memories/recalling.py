@@ -14,6 +14,7 @@ from memscape.core.recall import Kind, Recall, Trace, Verdict
 from memscape.core.spaces import Space
 from memscape.mechanisms.dynamics import Course, Dynamics
 from memscape.mechanisms.energies import Couplings, Energy
+from memscape.mechanisms.marginal import Marginal
 from memscape.mechanisms.reading import (
     Calibration,
     HoldsWells,
@@ -41,7 +42,7 @@ def checked_states(x: object, energy: HoldsWells, space: Space, what: str, *, ze
 
 def home(energy: HoldsWells) -> torch.device:
     """Return the device on which an energy lives."""
-    held = energy.weights if isinstance(energy, Couplings) else energy.patterns
+    held = energy.weights if isinstance(energy, Couplings | Marginal) else energy.patterns
     return held.device
 
 
