@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -150,7 +151,7 @@ def _draw_falls(axes: Axes, recall: Recall, stride: int) -> str:
         places = [*range(0, last * stride, stride), end] if last else [0]
         colour = line_style(row)["color"]
         axes.plot(places, values[: last + 1], color=colour, linewidth=1.3)
-        mark = {"color": colour, "marker": "o"} if good else {"color": INK, "marker": "x"}
+        mark: dict[str, Any] = {"color": colour, "marker": "o"} if good else {"color": INK, "marker": "x"}
         axes.plot(places[-1:], values[last : last + 1], markersize=5, **mark)
     if energy.min() < 0 < energy.max():
         axes.axhline(0, color=FAINT, linewidth=0.8)
