@@ -53,9 +53,9 @@ def all_states(units):
 
 
 def rounded(memory, units):
-    """The energy of every state, to nine digits of the largest; below 1e-6 all of it is rounding."""
+    """The energy of every state, to nine digits of the largest; where none reaches 1e-3, all is rounding."""
     energy = memory.energy(all_states(units))
-    return [round(e, 9) for e in (energy / energy.abs().max().clamp_min(1e-6)).tolist()]
+    return [round(e, 9) for e in (energy / energy.abs().max().clamp_min(1e-3)).tolist()]
 
 
 def keys(states):
