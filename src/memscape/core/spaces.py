@@ -47,8 +47,9 @@ class Space(ABC):
         """Return `x` (..., n) damaged, each row on its own.
 
         `damage` is one of `self.damages` (None: the first). "flip" changes exactly round(amount * n) distinct
-        units; "move" moves exactly round(amount * active) active units elsewhere; "mask" sets exactly
-        round(amount * n) distinct units to 0, unknown (in SparseBinary that share of the active ones);
+        units; "move" moves exactly round(amount * active) active units elsewhere, fewer only where the free
+        units run out; "mask" sets exactly round(amount * n) distinct units to 0, unknown (in SparseBinary
+        that share of the active ones);
         "noise" adds independent normal numbers of standard deviation `amount` (in units of the root mean
         square of `x`); "rotate" mixes in normal noise at constant length, so that the overlap with the
         original is 1 - 2 * amount on average, as after `flip`.
@@ -220,17 +221,13 @@ class SparseBinary(Space):
         flat = x.reshape(-1, x.shape[-1])
         noise = torch.rand(flat.shape, generator=generator).to(x.device)
         moved = round(amount * self.active)
+        if damage == "move":
+            moved = min(moved, flat.shape[1] - self.active)
         lost = torch.zeros_like(flat, dtype=torch.bool)
         if moved:
             lost.scatter_(1, torch.where(flat > 0, noise, -1.0).topk(moved, dim=1).indices, True)
         damaged = flat.masked_fill(lost, 0)
         if damage == "move" and moved:
-            free = flat.shape[1] - self.active
-            if moved > free:
-                raise InputError(
-                    f"{moved} of {self.active} active units cannot move: only {free} of the "
-                    f"{flat.shape[1]} units are free; use a smaller amount or damage 'mask'"
-                )
             free = torch.where(flat > 0, -1.0, noise).topk(moved, dim=1).indices
             damaged.scatter_(1, free, 1.0)
         return damaged.reshape(x.shape)
