@@ -30,7 +30,7 @@ def test_it_has_no_energy_and_does_not_pretend():
 
 
 @given(
-    seed=st.integers(0, 2**31), units=st.integers(10, 80), active=st.integers(1, 9), count=st.integers(1, 60)
+    seed=st.integers(0, 2**31), units=st.integers(20, 80), active=st.integers(1, 9), count=st.integers(1, 60)
 )
 @pytest.mark.filterwarnings("ignore::memscape.core.errors.CapacityWarning")
 def test_a_complete_cue_misses_no_unit_at_any_load(seed, units, active, count):
