@@ -146,14 +146,9 @@ def _chosen(patterns: object, count: int) -> Int[Tensor, " k"]:
     """Return the wells to measure as indices from 0, or raise `InputError`."""
     if patterns is None:
         return torch.arange(count)
-    rows = (
-        as_tensor(list(patterns) if isinstance(patterns, range) else patterns, "patterns").reshape(-1).cpu()
-    )
-    if (
-        rows.is_floating_point()
-        or rows.dtype == torch.bool
-        or bool(((rows < -count) | (rows >= count)).any())
-    ):
+    rows = as_tensor(patterns, "patterns").reshape(-1).cpu()
+    whole = not rows.is_floating_point() and rows.dtype != torch.bool
+    if not whole or bool(((rows < -count) | (rows >= count)).any()):
         raise InputError(f"patterns is {patterns!r}; give indices of the {count} patterns, 0 to {count - 1}")
     return rows.long() % count
 

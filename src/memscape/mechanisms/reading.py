@@ -164,10 +164,10 @@ def nearest(patterns: Tensor, space: Space, states: Float[Tensor, "b n"], thresh
 
     A match needs an overlap of `threshold` on the units on which the pattern has an opinion. O(b p n).
     """
-    parts = []
+    parts, shares = [], _shares(patterns, space)
     width = max(len(patterns), patterns.shape[1])
     for rows in states.split(max(1, (1 << 24) // width)):
-        parts.append(_nearest(patterns, space, rows, threshold))
+        parts.append(_nearest(patterns, space, rows, threshold, shares))
     return Nearest(
         *(torch.cat([getattr(part, name) for part in parts]) for name in Nearest.__dataclass_fields__)
     )
@@ -194,36 +194,46 @@ def matched(
     return Nearest(index, overlap, torch.where(found, index, -1), exact, kind)
 
 
-def _nearest(patterns: Tensor, space: Space, states: Tensor, threshold: float) -> Nearest:
+def _nearest(
+    patterns: Tensor, space: Space, states: Tensor, threshold: float, shares: Tensor | float
+) -> Nearest:
     m = space.overlap(states, patterns)
     index = m.abs().argmax(-1)
     overlap = m.gather(1, index[:, None])[:, 0]
     # the pattern of largest |overlap| may be an inverted one while another is matched: matching asks for the
     # largest
-    best = m.argmax(-1)
+    own = m / shares
+    score, best = own.max(-1)
     chosen = patterns[best].to(states.dtype)
     if space.discrete:
-        opinion = chosen != 0 if isinstance(space, Bipolar) else torch.ones_like(chosen, dtype=torch.bool)
-        exact = ((chosen == states) | ~opinion).all(-1)
-        share = opinion.double().mean(-1).clamp_min(1e-12)
-        score = m.gather(1, best[:, None])[:, 0].double() / share
+        silent = chosen == 0 if isinstance(space, Bipolar) else torch.zeros_like(chosen, dtype=torch.bool)
+        exact = ((chosen == states) | silent).all(-1)
     else:
         exact = (chosen - states).double().square().mean(-1).sqrt() <= REAL_TOLERANCE
-        score = m.gather(1, best[:, None])[:, 0].double()
     match = torch.where((score >= threshold) | exact, best, -1)
-    return Nearest(index, overlap, match, exact, _kinds(patterns, space, states, m, match, exact, threshold))
+    near, equal = _mixtures(patterns, space, states, m, threshold)
+    kind = _kinds(own.amin(-1), match, exact, near, equal, threshold)
+    return Nearest(index, overlap, match, exact, kind)
+
+
+def _shares(patterns: Tensor, space: Space) -> Tensor | float:
+    """Return on which share of the units each pattern has an opinion (p,); 1.0 where all have one on all."""
+    if not isinstance(space, Bipolar):
+        return 1.0
+    counts = torch.cat([(rows != 0).sum(-1) for rows in patterns.split(max(1, ROWS // patterns.shape[1]))])
+    return counts.clamp_min(1).float() / patterns.shape[1]
 
 
 def _kinds(
-    patterns: Tensor, space: Space, states: Tensor, m: Tensor, match: Tensor, exact: Tensor, threshold: float
+    lowest: Tensor, match: Tensor, exact: Tensor, near: Tensor, equal: Tensor, threshold: float
 ) -> Tensor:
-    kind = torch.full((len(states),), int(Kind.SPURIOUS), dtype=torch.int8, device=states.device)
-    near_mixture, equal_mixture = _mixtures(patterns, space, states, m, threshold)
-    kind[near_mixture] = int(Kind.MIXTURE)
-    kind[m.amin(-1) <= -threshold] = int(Kind.INVERTED)
+    """Return the kinds, an equal state before one that is near; `near` and `equal` are said of mixtures."""
+    kind = torch.full(match.shape, int(Kind.SPURIOUS), dtype=torch.int8, device=match.device)
+    kind[near] = int(Kind.MIXTURE)
+    kind[lowest <= -threshold] = int(Kind.INVERTED)
     kind[match >= 0] = int(Kind.STORED)
-    kind[equal_mixture] = int(Kind.MIXTURE)
-    kind[(m.amin(-1) <= -1 + 1e-7)] = int(Kind.INVERTED)
+    kind[equal] = int(Kind.MIXTURE)
+    kind[lowest <= -1 + 1e-7] = int(Kind.INVERTED)
     kind[exact] = int(Kind.STORED)
     return kind
 
