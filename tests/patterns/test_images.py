@@ -98,6 +98,14 @@ def test_codes_take_what_users_have():
     assert Threshold().decode(np.array([True, False]), (1, 2)).tolist() == [[1.0, 0.0]]
 
 
+def test_rounding_at_the_top_is_forgiven():
+    white = torch.full((1, 2), 0.3)
+    assert white.double().max() > 0.3
+    assert Thermometer(4, top=0.3).encode(white).min() == 1
+    with pytest.raises(InputError):
+        Thermometer(4, top=0.3).encode(white * 1.001)
+
+
 def test_codes_are_values():
     assert Thermometer(levels=16) == Thermometer(16)
     assert Thermometer(16) != Thermometer(8)
