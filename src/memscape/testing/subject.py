@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from memscape.core.errors import InputError
+from memscape.core.errors import CapabilityError, InputError
 from memscape.core.random import derived
 from memscape.core.recall import Recall
 from memscape.core.spaces import Bipolar, Real, Space, SparseBinary, Sphere
@@ -113,7 +113,19 @@ def subject(make: Callable[[Tensor], Any], patterns: Tensor | None, seed: int) -
 
     Raises:
         InputError: where `make` takes none of the kinds.
+        CapabilityError: where what it makes has no space or no recall.
     """
+    found = _found(make, patterns, seed)
+    lacking = [name for name in ("space", "recall") if not hasattr(found.memory, name)]
+    if lacking:
+        raise CapabilityError(
+            f"{type(found.memory).__name__} has no {' and no '.join(lacking)}: it is no memory of patterns; "
+            "see memscape.core.memory for the protocols"
+        )
+    return found
+
+
+def _found(make: Callable[[Tensor], Any], patterns: Tensor | None, seed: int) -> Subject:
     if patterns is not None:
         return Subject(make, patterns if patterns.is_floating_point() else patterns.float(), seed)
     spaces = (Bipolar(), SparseBinary(UNITS // 10), Sphere(), Real())
@@ -122,7 +134,7 @@ def subject(make: Callable[[Tensor], Any], patterns: Tensor | None, seed: int) -
         drawn = space.sample(COUNT, UNITS, generator=derived(seed, 0, number))
         try:
             found = Subject(make, drawn, seed)
-            discrete = found.space.discrete
+            discrete = getattr(getattr(found.memory, "space", space), "discrete", space.discrete)
         except InputError as error:
             refused.append(f"{space}: {error}")
             continue

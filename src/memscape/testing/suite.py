@@ -44,6 +44,7 @@ def check_memory(
     Raises:
         ConformanceError: with a line for each law that is broken, with sizes and numbers.
         InputError: where `make` takes none of the kinds of patterns.
+        CapabilityError: where what it makes is no memory: it has no space or no recall.
 
     Costs about a hundred recalls of a handful of cues.
 
