@@ -1,8 +1,8 @@
-"""Exact asynchronous recall and Glauber dynamics against the loops that people write, C++ samplers, and the floor.
+"""Exact asynchronous recall and Glauber dynamics against common loops, C++ samplers, and the floor.
 
 Cost is process CPU time on one thread, in the order A B B A; end states are asserted equal before anything is
-timed. The slow sides run on few cues, or on the first units of a sweep, and are compared per unit update: the cost
-of an update does not depend on the cue. Run `python -m benchmarks.descent --json out.json`.
+timed. The slow sides run on few cues, or on the first units of a sweep, and are compared per unit update: the
+cost of an update does not depend on the cue. Run `python -m benchmarks.descent --json out.json`.
 """
 
 import os
@@ -80,7 +80,7 @@ def torch_columns(weights: Tensor, states: Tensor, units: Iterable[int]) -> bool
 
 
 def floor(units: int, patterns: int, cues: int, updates: int) -> float:
-    """CPU seconds per update of the bare products: all fields, and one rank-64 update of the overlaps a block.
+    """CPU seconds per update of the bare products: fields, and one rank-64 update of the overlaps a block.
 
     The second is counted for the first sweep only, the products are timed at the shapes they have.
     """
@@ -137,7 +137,9 @@ def recall(units: int, count: int, cues: int) -> list[Row]:
     dense = few.to(torch.float64)
     while torch_columns(weights, dense, range(units)):
         pass
-    same = torch.equal(ends.states[:8].double(), dense) and torch.equal(ends.states, swept(kept, states).states)
+    same = torch.equal(ends.states[:8].double(), dense) and torch.equal(
+        ends.states, swept(kept, states).states
+    )
     same &= np.array_equal(ends.states[:1], numpy_loop(weights.numpy(), one.numpy(), True)[0])
     same &= np.array_equal(ends.states[:8], numpy_loop(weights.numpy(), few.numpy(), False)[0])
     if not same:
@@ -193,7 +195,9 @@ def glauber(units: int, count: int, temperature: float, reads: int) -> list[Row]
     made = 100
 
     def run() -> sweeps.Outcome:
-        return sweeps.run(energy, states, order="fixed", max_steps=made, seed=0, temperature=temperature * units)
+        return sweeps.run(
+            energy, states, order="fixed", max_steps=made, seed=0, temperature=temperature * units
+        )
 
     def overlap(ends: Tensor) -> float:
         return float((ends.double() * states).mean())
@@ -237,7 +241,8 @@ def dwave(patterns: Tensor, temperature: float, reads: int, wanted: float) -> di
 
     def side(rule: str) -> Side:
         return lambda: max(
-            1e-12, (spent(lambda: sampled(rule, 520)) - spent(lambda: sampled(rule, 20))) / (500 * reads * units)
+            1e-12,
+            (spent(lambda: sampled(rule, 520)) - spent(lambda: sampled(rule, 20))) / (500 * reads * units),
         )
 
     for rule in ("Metropolis", "Gibbs"):
@@ -266,7 +271,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="leave out n = 10,000")
     chosen = parser.parse_args()
     torch.set_num_threads(1)
-    print("ratio = CPU time of the rival / ours, per unit update; for the floor its inverse is how far we are")
+    print("ratio = CPU time of the rival / ours, per unit update; its inverse for the floor")
     jobs: list[Callable[[], list[Row]]] = [
         lambda: recall(1000, 50, 1000),
         lambda: recall(4000, 200, 1000),

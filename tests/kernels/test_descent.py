@@ -1,4 +1,4 @@
-"""All ways of running a quadratic energy make the textbook loop's sequence of updates, and end in its states."""
+"""All ways of running a quadratic energy make the sequence of updates of the textbook loop."""
 
 import numpy as np
 import pytest
@@ -104,7 +104,9 @@ def test_the_dispatcher_hands_over_from_one_way_to_the_next_without_a_trace():
         seen.append(rate)
         return turns.get(len(seen) // 2, "couplings")
 
-    mixed = sweeps.run(lambda s, c: PatternSweeper(form, choose, s, c), states, order="random", max_steps=999, seed=3)
+    mixed = sweeps.run(
+        lambda s, c: PatternSweeper(form, choose, s, c), states, order="random", max_steps=999, seed=3
+    )
     plain = sweeps.run(through(form, "blocks"), states, order="random", max_steps=999, seed=3)
     assert int(plain.steps.max()) > 6
     assert torch.equal(mixed.states, plain.states)
@@ -120,7 +122,9 @@ def test_the_number_of_threads_changes_nothing():
         for threads in {1, min(2, numba.config.NUMBA_NUM_THREADS)}:
             numba.set_num_threads(threads)
             ends += [
-                sweeps.run(through(form, way), states, order="random", max_steps=8, seed=3, temperature=90.0).states
+                sweeps.run(
+                    through(form, way), states, order="random", max_steps=8, seed=3, temperature=90.0
+                ).states
                 for way in WAYS
             ]
     finally:
@@ -187,7 +191,9 @@ def test_given_real_couplings_follow_the_loop_through_many_warm_sweeps(n, seed):
     weights = upper + upper.T
     form, states = CouplingForm(torch.from_numpy(weights)), drawn(3, n, seed)
     run = {"order": "fixed", "max_steps": 70, "seed": seed, "temperature": 2.0, "snapshots": True}
-    assert not same(sweeps.run(naive.loop(weights, None, form.tolerance), states, **run), sweeps.run(form, states, **run))
+    assert not same(
+        sweeps.run(naive.loop(weights, None, form.tolerance), states, **run), sweeps.run(form, states, **run)
+    )
 
 
 def test_a_diagonal_and_unequal_shapes_are_refused():

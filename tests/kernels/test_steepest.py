@@ -1,4 +1,4 @@
-"""Steepest descent always takes the lowest cost, the first of equals, and stops only where no flip lowers E."""
+"""Steepest descent takes the lowest cost, the first of equals, and stops only where no flip lowers E."""
 
 import numpy as np
 import torch

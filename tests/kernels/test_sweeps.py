@@ -38,9 +38,7 @@ def alone(weights, state, order, seed, block, max_steps):
 @given(st.integers(1, 12), SEEDS, st.sampled_from(["fixed", "random"]), st.integers(0, 6))
 def test_every_cue_runs_as_if_it_were_alone(n, seed, order, max_steps):
     weights, states = couplings(n, seed), starts(7, n, seed)
-    out = sweeps.run(
-        naive.loop(weights), states, order=order, max_steps=max_steps, seed=seed, snapshots=True
-    )
+    out = sweeps.run(naive.loop(weights), states, order=order, max_steps=max_steps, seed=seed, snapshots=True)
     for cue, state in enumerate(states.numpy()):
         path, flips, converged = alone(weights, state, order, seed, 0, max_steps)
         assert int(out.steps[cue]) == len(path) - 1
@@ -54,7 +52,12 @@ def test_every_cue_runs_as_if_it_were_alone(n, seed, order, max_steps):
 
 def test_snapshots_end_with_the_longest_run_and_not_with_the_cap():
     out = sweeps.run(
-        naive.loop(couplings(12, 1)), starts(20, 12, 1), order="random", max_steps=10**6, seed=0, snapshots=True
+        naive.loop(couplings(12, 1)),
+        starts(20, 12, 1),
+        order="random",
+        max_steps=10**6,
+        seed=0,
+        snapshots=True,
     )
     assert out.snapshots.shape == (20, int(out.steps.max()) + 1, 12)
 

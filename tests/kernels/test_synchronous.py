@@ -1,4 +1,9 @@
-"""Parallel dynamics: every unit takes the sign of the field of the state before; the end has period one or two."""
+"""Parallel dynamics.
+
+Every unit takes the sign of the field of the state before; the end has period one or two.
+"""
+
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -42,7 +47,7 @@ def test_the_path_is_that_of_one_cue_at_a_time(n, seed, max_steps):
         assert bool(out.cycle[cue]) == cycle
         assert torch.equal(out.snapshots[cue, : len(path)], torch.stack(path))
         assert torch.equal(out.states[cue], path[-1])
-        assert int(out.flips[cue]) == sum(int((a != b).sum()) for a, b in zip(path, path[1:], strict=False))
+        assert int(out.flips[cue]) == sum(int((a != b).sum()) for a, b in pairwise(path))
         if len(path) > 1:
             assert bool(out.tied[cue]) == bool((weights @ path[-2].long() == 0).any())
 
@@ -71,7 +76,11 @@ def test_at_a_temperature_each_unit_obeys_the_heat_bath():
 def test_advance_ends_the_run():
     weights = energy(40, 1)
     out = synchronous(
-        lambda s: s.long() @ weights, starts(9, 40, 1), max_steps=99, snapshots=True, advance=lambda done: False
+        lambda s: s.long() @ weights,
+        starts(9, 40, 1),
+        max_steps=99,
+        snapshots=True,
+        advance=lambda done: False,
     )
     assert not out.complete
     assert bool((out.steps == 1).all())

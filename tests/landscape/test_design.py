@@ -136,3 +136,17 @@ def test_memories_that_cannot_be_shaped_and_targets_that_make_no_sense_are_refus
         ms.landscape.design(soft, [0.5, 0.5, 1.0], kind="width")
     with pytest.raises(InputError, match="above 0"):
         ms.landscape.design_correlation_matrix((3, 100), [1.0, 0.0, 1.0])
+
+
+def test_the_hierarchy_of_a_wanted_share_is_found() -> None:
+    options = {"count": 6, "size": 60, "instances": 3, "starts": 60, "tolerance": 0.08, "generator": 0}
+    d = ms.landscape.design_correlations(ms.memories.Projection, share=0.3, max_rounds=8, **options)
+    assert d.branching == (2, 3)
+    assert d.patterns.shape == (6, 60)
+    assert d.feasible, d.reason
+    beyond = ms.landscape.design_correlations(ms.memories.Projection, share=1.0, max_rounds=5, **options)
+    assert not beyond.feasible
+    with pytest.raises(InputError, match="one goal"):
+        ms.landscape.design_correlations(ms.memories.Projection, count=6, size=60)
+    with pytest.raises(InputError, match="families"):
+        ms.landscape.design_correlations(ms.memories.Projection, count=7, size=60, share=0.3)

@@ -110,9 +110,7 @@ class Quadratic:
 
     def synchronous(self, states: Int8[Tensor, "c n"], *, max_steps: int, **options) -> ParallelOutcome:
         """Return where parallel dynamics end; options as in `kernels.synchronous`."""
-        return synchronous(
-            self.fields, states, max_steps=max_steps, tolerance=self.form.tolerance, **options
-        )
+        return synchronous(self.fields, states, max_steps=max_steps, tolerance=self.form.tolerance, **options)
 
     def why(self, cues: int) -> str:
         """Return one sentence on how `cues` cues will be run, for reports.

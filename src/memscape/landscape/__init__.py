@@ -8,6 +8,8 @@ from memscape.landscape.design import design as design
 from memscape.landscape.design_result import Design as Design
 from memscape.landscape.exhaust import census as census
 from memscape.landscape.exhaust import exhaust as exhaust
+from memscape.landscape.hierarchy_design import HierarchyDesign as HierarchyDesign
+from memscape.landscape.hierarchy_design import design_correlations as design_correlations
 from memscape.landscape.radius import Radius as Radius
 from memscape.landscape.radius import radius as radius
 from memscape.landscape.result import Landscape as Landscape

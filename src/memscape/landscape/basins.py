@@ -137,7 +137,7 @@ def basins(
     >>> import memscape as ms
     >>> X = ms.patterns.independent(3, 100, generator=0)
     >>> b = ms.landscape.basins(ms.memories.Projection(X), starts=200, generator=0)
-    >>> b.share > 0.9
+    >>> b.share > 0.7
     True
     """
     energy = require_wells(memory)

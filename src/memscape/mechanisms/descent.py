@@ -144,7 +144,9 @@ def _new_form(energy: Energy) -> _Form:
         theta = None if energy.theta is None else energy.theta.double() / energy.mixing
         return _quadratic(Quadratic.patterns(energy.basis, None, theta), 1.0 / energy.mixing)
     if isinstance(energy, PatternEnergy):
-        return _quadratic(Quadratic.patterns(energy.basis, energy.mixed, energy.theta), 1.0)
+        form = Quadratic.patterns(energy.basis, energy.mixed, energy.theta)
+        form.form.tolerance = max(form.form.tolerance, energy.rounding)
+        return _quadratic(form, 1.0)
     if isinstance(energy, Couplings):
         return _quadratic(Quadratic.couplings(energy.weights, energy.theta), 1.0)
     if isinstance(energy, Marginal) and (same := energy.quadratic()) is not None:
@@ -226,8 +228,10 @@ def _steepest(energy: Energy, states: Tensor, max_steps: int, trace: bool, bar: 
     outcome = form.steepest(start, max_steps=max_steps)
     if trace:
         longest = int(outcome.flips.max())
-        path = [form.steepest(start, max_steps=flips).states for flips in range(1, longest + 1)]
-        outcome = replace(outcome, snapshots=torch.stack([start, *path], 1))
+        path = [start]
+        for _ in range(longest):
+            path.append(form.steepest(path[-1], max_steps=1).states)
+        outcome = replace(outcome, snapshots=torch.stack(path, 1))
     bar.update(len(states))
     return _course(outcome, states, f"steepest descent, {form.why(len(states))}", sampled=False)
 

@@ -125,6 +125,7 @@ class PatternEnergy(Energy):
         basis: X (q, n) int8 entries -1, 0, +1: the patterns, or rows that span them.
         mixing: L: a number (a multiple of the identity) or a symmetric (q, q) matrix.
         field: (n,) thresholds $\\theta$, in units of the field.
+        rounding: by how much the factors' rounding may shift a field; smaller fields are ties.
         patterns: (p, n) what is stored, where it is not the basis itself. The wells' terms are
             $\\frac12 o_\\mu (L o)_\\mu$ in the first case, $o_\\mu^2 / 2n$ in the second.
     """
@@ -135,8 +136,9 @@ class PatternEnergy(Energy):
         mixing: float | Tensor,
         field: Tensor | None = None,
         patterns: Tensor | None = None,
+        rounding: float = 0.0,
     ):
-        self.basis, self.mixing, self.theta = basis, mixing, field
+        self.basis, self.mixing, self.theta, self.rounding = basis, mixing, field, rounding
         self.patterns = basis if patterns is None else patterns
         self.units = basis.shape[1]
 
@@ -179,7 +181,8 @@ class PatternEnergy(Energy):
         return o.square() / (2 * self.units)
 
     def with_field(self, field: Float[Tensor, " n"]) -> "PatternEnergy":
-        return PatternEnergy(self.basis, self.mixing, _sum_fields(self.theta, field), self.patterns)
+        theta = _sum_fields(self.theta, field)
+        return PatternEnergy(self.basis, self.mixing, theta, self.patterns, self.rounding)
 
     def couplings(self) -> Float[Tensor, "n n"]:
         """Return J (n, n) float64."""

@@ -27,7 +27,7 @@ class LevelledEnergy(PatternEnergy):
     """
 
     def __init__(self, upper: PatternEnergy, lower: PatternEnergy, pull: float, field: Tensor | None = None):
-        mixing = lower.mixing.clone()  # ty: ignore[missing-attribute]
+        mixing = torch.as_tensor(lower.mixing).clone()
         count = len(upper.basis)
         mixing[:count, :count] += upper.mixing * torch.eye(count, dtype=mixing.dtype, device=mixing.device)
         super().__init__(lower.basis, mixing, field, lower.patterns)

@@ -265,7 +265,7 @@ class RestrictedBoltzmann(EnergyModel):
         if self.__dict__.get("_seen") != version:
             self._changed()
             self.__dict__["_seen"] = version
-        return super().landscape_energy  # ty: ignore[invalid-return-type]
+        return super().landscape_energy  # ty: ignore[invalid-explicit-return]
 
     def _settings(self) -> dict[str, Any]:
         return {"hidden": type(self.hidden).__name__}

@@ -58,7 +58,7 @@ class SparseDistributed(CodeMemory):
         paper="Kanerva 1988",
         parts="Bipolar x counters of random hard locations x repeated reads",
         space="-1, +1; patterns may hold 0",
-        capacity="patterns for 2 to 3 % of the locations from cues with 10 % damage (measured, n = 256, 1000)",
+        capacity="patterns for 2 to 3 % of the locations from cues of 10 % damage (measured, n = 256, 1000)",
         cost="store O(pMn); recall O(bMn) per read; memory 5Mn + pn bytes",
         limits="addresses are random: correlated patterns crowd a few locations",
     )

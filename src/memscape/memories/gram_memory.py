@@ -47,11 +47,21 @@ class GramMemory(QuadraticMemory):
 
 
 def inverse(gram: Float[Tensor, "p p"]) -> Float[Tensor, "p p"]:
-    """Return the inverse of a Gram matrix of whole numbers, the pseudo-inverse where rows depend. O(p^3)."""
+    """Return the inverse of a Gram matrix, the pseudo-inverse where rows depend. O(p^3)."""
     factor, info = torch.linalg.cholesky_ex(gram)
     if not bool(info) and not dependent(gram):
         return torch.cholesky_inverse(factor)
     return torch.linalg.pinv(gram, hermitian=True, rtol=1e-12)
+
+
+def rounding(gram: Float[Tensor, "p p"], inverse: Float[Tensor, "p p"]) -> float:
+    """Return how far the rounding of an inverse may shift a field: its condition number times epsilon.
+
+    Where nearly all of a unit is determined by the others (p near n, or dependent patterns) its true field is
+    about 0, and what is left of it is this rounding. The condition number is the 1-norm one. O(p^2).
+    """
+    condition = float(gram.abs().sum(0).max() * inverse.abs().sum(0).max())
+    return torch.finfo(torch.float64).eps * condition
 
 
 def dependent(gram: Float[Tensor, "p p"]) -> list[int]:

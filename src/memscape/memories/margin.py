@@ -122,9 +122,9 @@ class MaxMargin(QuadraticMemory):
             worst = int((found.achieved - self.margins).argmin())
             warnings.warn(
                 f"margins not met after {found.sweeps} sweeps: pattern {worst} has "
-                f"{float(found.achieved[worst]):.3g} of {float(self.margins[worst]):.3g}; {len(self)} patterns "
-                f"on {self.units} units may be too many (symmetric couplings hold about 1.3 n): store fewer, or "
-                "raise max_sweeps",
+                f"{float(found.achieved[worst]):.3g} of {float(self.margins[worst]):.3g}; {len(self)} "
+                f"patterns on {self.units} units may be too many (symmetric couplings hold about 1.3 n): "
+                "store fewer, or raise max_sweeps",
                 CapacityWarning,
                 stacklevel=2,
             )

@@ -4,7 +4,7 @@ from typing import Unpack
 
 from memscape.core.cards import Card, register
 from memscape.mechanisms.energies import PatternEnergy
-from memscape.memories.gram_memory import GramMemory, inverse
+from memscape.memories.gram_memory import GramMemory, inverse, rounding
 from memscape.memories.pattern_memory import Reading, warn_load
 
 
@@ -49,7 +49,8 @@ class Projection(GramMemory):
         super().__init__(patterns, units, reading)
 
     def _build_energy(self) -> PatternEnergy:
-        return PatternEnergy(self.patterns, inverse(self.gram))
+        factor = inverse(self.gram)
+        return PatternEnergy(self.patterns, factor, rounding=rounding(self.gram, factor))
 
     def _warn(self) -> None:
         super()._warn()

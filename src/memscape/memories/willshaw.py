@@ -69,7 +69,7 @@ class Willshaw(CodeMemory):
     @property
     def active(self) -> int:
         """The number k of active units of a pattern."""
-        return self.space.active  # ty: ignore[unresolved-attribute]
+        return self.space.active  # ty: ignore[missing-attribute]
 
     @property
     def density(self) -> float:
