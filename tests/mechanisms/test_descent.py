@@ -58,7 +58,7 @@ def states(count: int, units: int, seed: int) -> torch.Tensor:
 
 @pytest.mark.parametrize("name", ENERGIES)
 @pytest.mark.parametrize("order", ["random", "fixed", "steepest"])
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(units=st.integers(2, 16), count=st.integers(1, 8), seed=seeds)
 def test_energy_never_rises_and_descent_ends_where_no_flip_lowers_it(name, order, units, count, seed):
     energy = ENERGIES[name](patterns(count, units, seed))

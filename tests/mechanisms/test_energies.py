@@ -67,7 +67,7 @@ def check_field(energy, states: Tensor, tolerance: float) -> None:
 
 
 @pytest.mark.parametrize(("separation", "tolerance", "biased"), SEPARATIONS, ids=lambda x: repr(x))
-@settings(max_examples=15)
+@settings(max_examples=10)
 @given(units=sizes, count=counts, seed=seeds, dilution=shares, unknown=shares)
 def test_a_flip_costs_twice_the_field_in_every_separated_energy(
     separation, tolerance, biased, units, count, seed, dilution, unknown

@@ -65,9 +65,7 @@ def test_unstable_bits_are_as_many_as_the_theory_says(degree):
     assert share == pytest.approx(wanted, rel=0.25)
 
 
-@pytest.mark.parametrize(
-    ("units", "errors", "count"), [(60, 0.1, 250), (60, 0.1, 6861), (100, 0.1, 9914), (60, 0.2, 103)]
-)
+@pytest.mark.parametrize(("units", "errors", "count"), [(60, 0.1, 250), (100, 0.1, 9914), (60, 0.2, 103)])
 def test_one_parallel_step_of_the_exponential_memory_repairs_many_errors(units, errors, count):
     X = ms.patterns.independent(count, units, generator=0)
     memory = Dense(X, separation=Exponential(beta=1.0))

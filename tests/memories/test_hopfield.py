@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import memscape as ms
@@ -57,6 +57,7 @@ def test_odd_mixtures_are_stable_and_have_their_overlap(count):
     assert float(end.energy) / 20_000 == pytest.approx(theory.mixture_energy(count), abs=0.02)
 
 
+@settings(max_examples=12)
 @given(units=st.integers(5, 80), count=st.integers(1, 12), seed=seeds)
 def test_the_couplings_are_a_quadratic_memory_with_the_same_end_states(units, count, seed):
     """Pattern form and weight form: unscaled whole-number couplings, the same states bit for bit."""
@@ -74,6 +75,7 @@ def test_the_couplings_are_a_quadratic_memory_with_the_same_end_states(units, co
         assert torch.allclose(first.energy * units, second.energy)
 
 
+@settings(max_examples=12)
 @given(units=st.integers(10, 80), count=st.integers(1, 8), seed=seeds)
 def test_a_pattern_and_its_negative_are_the_same_well(units, count, seed):
     memory = Hebbian(ms.patterns.independent(count, units, generator=seed))

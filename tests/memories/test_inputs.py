@@ -177,7 +177,7 @@ def test_couplings_without_patterns_can_only_say_unknown():
 
 @pytest.mark.parametrize("cls", [Hebbian, Projection])
 def test_weights_that_would_not_fit_are_refused_before_memory_is_taken(cls):
-    memory = cls(ms.patterns.independent(2, 10_000_000, generator=0))
+    memory = cls(ms.patterns.independent(2, 1_000_000, generator=0))
     with pytest.raises(SizeError, match=r"GiB.*pattern form") as caught:
         _ = memory.weights
     assert isinstance(caught.value, MemoryError)
