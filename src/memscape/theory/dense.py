@@ -22,7 +22,7 @@ def bit_error(units: int, degree: int, count: int) -> float:
 
     $$\Phi\Big(-\sqrt{\tfrac{n^{k-1}}{(2k-3)!!\,p}}\Big)$$
 
-    Leading order in the number of units; an even degree. Rectified overlaps have half the noise: use count / 2.
+    Leading order in the number of units; an even degree. Rectified overlaps have half the noise: p / 2.
 
     Args:
         units: n, at least 2.
