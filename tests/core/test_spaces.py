@@ -232,3 +232,12 @@ def test_spaces_are_values():
         SparseBinary(0)
     with pytest.raises(InputError, match="only 3 units"):
         SparseBinary(5).sample(1, 3)
+
+
+@pytest.mark.parametrize("value", [-128.0, 127.0, 256.0, 257.0, 0.5, 2.0, -3.0])
+def test_one_wrong_unit_among_many_is_found(value: float) -> None:
+    x = Bipolar().sample(4, 50, generator=0)
+    x[2, 7] = value
+    for zeros in (True, False):
+        with pytest.raises(SpaceError):
+            Bipolar().check(x, zeros=zeros)

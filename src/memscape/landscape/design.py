@@ -167,6 +167,8 @@ def _volumes(
         .cpu()
     )
     aim, b, best = wanted.clone(), None, (float("inf"), memory)
+    count = measure.starts if measure.cues is None else len(cues)
+    noise = (1.5 * (wanted * (1 - wanted) / count).sqrt()).clamp_min(tolerance / 4)
     with Progress(progress, max_rounds, "shaping volumes") as bar:
         for done in range(1, max_rounds + 1):
             b, _ = volume_biases(o, aim, beta, start=b)
@@ -177,8 +179,8 @@ def _volumes(
                 best = (error, shaped)
             if not bar.update():
                 return best[1], done, False
-            if error <= tolerance / 4:
-                break
+            if bool(((achieved - wanted).abs() <= noise).all()):
+                break  # what is left is the scatter of this measurement: to follow it would add it
             aim = aim * (wanted / achieved.double().clamp_min(0.2 / len(cues))).clamp(0.2, 5.0) ** 0.8
             aim = aim / aim.sum()
     return best[1], done, True

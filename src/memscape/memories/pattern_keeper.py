@@ -109,10 +109,11 @@ class PatternKeeper(MemoryModule):
         if patterns is None and units is None:
             raise InputError("give patterns (p, n), or units=n for an empty memory")
         width = require_count(units, "units") if units is not None else None
-        self._start(width if width is not None else checked_patterns(patterns, space, None).shape[-1])
+        checked = None if patterns is None else checked_patterns(patterns, space, width)
+        self._start(width if checked is None else checked.shape[-1])  # ty: ignore[invalid-argument-type]
         self._optional = {name for name, held in self._buffers.items() if held is None}
-        if patterns is not None:
-            self.store(patterns)
+        if checked is not None:
+            self._receive(checked)
 
     @abstractmethod
     def _start(self, units: int) -> None:
@@ -149,11 +150,13 @@ class PatternKeeper(MemoryModule):
             SpaceError: for values outside the memory's space.
             InputError: for another width, NaN, or nothing at all.
         """
-        checked = checked_patterns(patterns, self.space, self.units)
+        self._receive(checked_patterns(patterns, self.space, self.units))
+        return self
+
+    def _receive(self, checked: Tensor) -> None:
         self._add(checked.to(self.patterns.device))
         self._changed()
         self._warn()
-        return self
 
     def forget(self: P, index: object) -> P:
         """Remove the patterns at `index` (an integer, a list or a bool mask), in place; return the memory.
@@ -241,7 +244,7 @@ def warn_load(count: int, units: int, critical: float, what: str, remedy: str) -
             f"{count} patterns on {units} units is a load of {count / units:.3g}; {what} holds up to "
             f"{critical:.3g} of independent patterns ({int(critical * units)}); {remedy}",
             CapacityWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
 
 
@@ -252,5 +255,5 @@ def warn_dependent(rows: list[int], what: str) -> None:
         warnings.warn(
             f"{len(rows)} patterns ({named}) are {what}; they are kept and can be recalled, but add no well",
             DependenceWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
