@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import memscape as ms
 from memscape.core.errors import CapabilityError, InputError
 from memscape.landscape import basins, radius
-from memscape.landscape.basins import require_wells
+from memscape.landscape.volumes import require_wells
 from memscape.landscape.intervals import share_interval
 from memscape.mechanisms import Asynchronous, Exponential, Synchronous
 from memscape.memories import Continuous, Dense, Hebbian, Projection, Quadratic

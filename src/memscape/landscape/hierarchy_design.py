@@ -13,7 +13,7 @@ from memscape.core.arrays import require_count, require_fraction
 from memscape.core.errors import InputError
 from memscape.core.progress import Progress, ProgressOption
 from memscape.core.random import Generator, derived, draw_seed
-from memscape.landscape.basins import basins
+from memscape.landscape.volumes import basins
 from memscape.patterns.hierarchy import tree
 
 GOALS = ("share", "metastable")

@@ -13,7 +13,7 @@ from memscape.core.errors import InputError
 from memscape.core.memory import EnergyMemory
 from memscape.core.progress import Progress, ProgressOption
 from memscape.core.random import Generator, derived, draw_seed
-from memscape.landscape.basins import require_wells
+from memscape.landscape.volumes import require_wells
 from memscape.mechanisms.dynamics import Dynamics
 
 SUCCESSES = ("exact", "match")
