@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from memscape.core.errors import InputError
-from memscape.landscape.volumes import Basins
 from memscape.landscape.radii import Radius
+from memscape.landscape.volumes import Basins
 from memscape.plot.style import FAINT, INK, line_style, new_figure, styled
 
 
