@@ -8,27 +8,24 @@ import torch
 from jaxtyping import Float64, Int, Int8, UInt64
 from torch import Tensor
 
-from memscape.core.arrays import as_tensor, require_memory, require_width
-from memscape.core.errors import CapabilityError, InputError, SizeError
+from memscape.core.arrays import require_memory
+from memscape.core.errors import CapabilityError, SizeError
 from memscape.core.progress import Progress, ProgressOption
 from memscape.core.recall import Kind
-from memscape.core.spaces import Bipolar, Space
 from memscape.kernels import census as search
 from memscape.kernels.flooding import basins_of, passes_between
 from memscape.kernels.packing import unpack
 from memscape.kernels.plateaus import Plateaus
 from memscape.kernels.tables import levels, quadratic_table
 from memscape.landscape.result import Landscape, escape_barriers, unmeasured
-from memscape.mechanisms.energies import Couplings, Energy, PatternEnergy
+from memscape.landscape.subject import Subject, as_quadratic, discrete_subject
+from memscape.mechanisms.energies import Energy
 from memscape.mechanisms.reading import nearest
 
 LARGEST = 24
 """Units of which the whole landscape is taken."""
 
 DYNAMICS = "Asynchronous(order='steepest'), plateaus searched"
-
-ROUNDING = 1e-11
-"""Couplings below this share of the largest diagonal element of X'LX are rounding."""
 
 _ROWS = 1 << 14  # states whose energies are computed together
 _BYTES = 32  # a state at most takes while a landscape is flooded
@@ -66,9 +63,9 @@ def exhaust(memory: Any, *, field: object = None, progress: ProgressOption = Non
 
     Becker and Karplus 1997 (the tree).
     """
-    subject = _subject(memory, field)
+    subject = discrete_subject(memory, field)
     units = subject.energy.units
-    quadratic = _quadratic(subject.energy)
+    quadratic = as_quadratic(subject.energy)
     if units > (search.LARGEST if quadratic is not None else LARGEST):
         raise SizeError(_too_many(units))
     if units > LARGEST:
@@ -96,6 +93,7 @@ def exhaust(memory: Any, *, field: object = None, progress: ProgressOption = Non
         dynamics=DYNAMICS,
         exact=True,
         settings=subject.settings("exhaustive: all states"),
+        source=subject.energy,
     )
 
 
@@ -120,11 +118,11 @@ def census(memory: Any, *, field: object = None, progress: ProgressOption = None
     >>> sorted(land.match[land.kind == ms.Kind.STORED].tolist())
     [0, 1, 2]
     """
-    subject = _subject(memory, field)
+    subject = discrete_subject(memory, field)
     units = subject.energy.units
     if units > search.LARGEST:
         raise SizeError(_too_many(units))
-    quadratic = _quadratic(subject.energy)
+    quadratic = as_quadratic(subject.energy)
     if quadratic is None:
         raise CapabilityError(
             f"a census needs a quadratic energy, not {type(subject.energy).__name__}; exhaust takes any "
@@ -141,57 +139,8 @@ def census(memory: Any, *, field: object = None, progress: ProgressOption = None
         dynamics=DYNAMICS,
         settings=subject.settings("census: all minima"),
         complete=complete,
+        source=subject.energy,
     )
-
-
-@dataclass(frozen=True)
-class _Subject:
-    """What is measured: an energy over +-1 units, and the patterns by which its minima are told apart."""
-
-    energy: Energy
-    patterns: Tensor | None
-    space: Space
-    threshold: float
-
-    def energies(self, states: Int8[Tensor, "k n"]) -> Float64[Tensor, " k"]:
-        """E of states, with the memory's own scale."""
-        held: Any = self.energy
-        device = (held.weights if isinstance(held, Couplings) else held.patterns).device
-        rows = states.to(device, torch.float32).split(_ROWS)
-        return torch.cat([self.energy.energy(part).double().cpu() for part in rows])
-
-    def settings(self, method: str) -> dict[str, Any]:
-        count = 0 if self.patterns is None else len(self.patterns)
-        return {
-            "units": self.energy.units,
-            "patterns": count,
-            "space": repr(self.space),
-            "method": method,
-            "threshold": self.threshold,
-        }
-
-
-def _subject(memory: Any, field: object) -> _Subject:
-    if not hasattr(memory, "landscape_energy") and hasattr(memory, "as_memory"):
-        memory = memory.as_memory()
-    energy = getattr(memory, "landscape_energy", None)
-    if energy is None:
-        raise CapabilityError(
-            f"{type(memory).__name__} has no energy; memscape.as_memory(x) turns vectors into one that has"
-        )
-    if not isinstance(memory.space, Bipolar) or getattr(energy, "norm", 0.0) != 0.0:
-        raise CapabilityError(
-            f"the states of {type(memory).__name__} are {memory.space}; only landscapes over +-1 units can "
-            "be taken whole: use memscape.landscape.survey"
-        )
-    if energy.patterns is not None and not len(energy.patterns):
-        raise InputError("the memory is empty; store patterns first: memory.store(X)")
-    if field is not None:
-        drive = as_tensor(field, "field").double().reshape(-1)
-        require_width(drive, energy.units, "field")
-        energy = energy.with_field(drive)
-    threshold = getattr(memory, "reading", {}).get("threshold", 0.9)
-    return _Subject(energy, energy.patterns, memory.space, threshold)
 
 
 def _too_many(units: int) -> str:
@@ -200,22 +149,6 @@ def _too_many(units: int) -> str:
         f"units and the minima of quadratic energies up to {search.LARGEST}: use "
         "memscape.landscape.survey(memory), which samples"
     )
-
-
-def _quadratic(energy: Energy) -> tuple[np.ndarray, np.ndarray] | None:
-    """Return couplings and thresholds, unscaled integers where they can be; None if not quadratic."""
-    if not isinstance(energy, (PatternEnergy, Couplings)):
-        return None
-    theta = torch.zeros(energy.units, dtype=torch.float64) if energy.theta is None else energy.theta
-    theta = theta.double().cpu()
-    if isinstance(energy, PatternEnergy) and not isinstance(energy.mixing, Tensor) and energy.mixing > 0:
-        X = energy.basis.cpu().to(torch.int64)
-        return (X.T @ X).fill_diagonal_(0).numpy(), (theta / energy.mixing).numpy()
-    J = energy.couplings().cpu().numpy()
-    if isinstance(energy, PatternEnergy):
-        # What is left when a unit's own part is taken off: at p = n under the projection rule only rounding.
-        J = np.where(np.abs(J) <= ROUNDING * float(energy.diagonal.abs().max()), 0.0, J)
-    return J, theta.numpy()
 
 
 def _table(energy: Energy, progress: ProgressOption) -> Float64[np.ndarray, " s"]:
@@ -246,7 +179,7 @@ class _Described:
     fields: dict[str, Any]
 
 
-def _described(subject: _Subject, plateaus: Plateaus) -> _Described:
+def _described(subject: Subject, plateaus: Plateaus) -> _Described:
     states = _states(plateaus.minima, subject.energy.units)
     energy = subject.energies(states) if len(states) else torch.zeros(0, dtype=torch.float64)
     level = levels(energy.numpy()) if len(states) else np.zeros(0, np.int32)
@@ -264,7 +197,7 @@ def _described(subject: _Subject, plateaus: Plateaus) -> _Described:
 
 
 def _kinds(
-    subject: _Subject, plateaus: Plateaus, states: Int8[Tensor, "k n"]
+    subject: Subject, plateaus: Plateaus, states: Int8[Tensor, "k n"]
 ) -> tuple[Int8[Tensor, " k"], Int[Tensor, " k"]]:
     """Return kind and match of each minimum; a plateau that holds a stored pattern is that pattern."""
     count = len(states)
@@ -287,7 +220,7 @@ def _kinds(
 
 
 def _holders(
-    subject: _Subject, plateaus: Plateaus, patterns: Tensor, sign: int
+    subject: Subject, plateaus: Plateaus, patterns: Tensor, sign: int
 ) -> tuple[Int[Tensor, " h"], Int[Tensor, " h"]]:
     """Return which states of plateaus equal a pattern (sign -1: its negative), and which pattern."""
     rows, which = [torch.zeros(0, dtype=torch.int64)], [torch.zeros(0, dtype=torch.int64)]

@@ -41,6 +41,7 @@ class Landscape:
         exact: passes are the lowest there are; where False they are upper bounds.
         settings: space, n, p, method, seed, and whatever else a repetition needs.
         complete: False where Ctrl-C ended the measurement.
+        source: the energy that was measured, for what is simulated on it; not saved, None after `load`.
     """
 
     minima: Tensor
@@ -59,6 +60,7 @@ class Landscape:
     exact: bool
     settings: dict[str, Any]
     complete: bool = True
+    source: Any = None
 
     def __len__(self) -> int:
         return len(self.energy)
@@ -104,7 +106,7 @@ class Landscape:
         plain: dict[str, Any] = {}
         for field in fields(self):
             value = getattr(self, field.name)
-            if field.name in ("minima", "saddles"):
+            if field.name in ("minima", "saddles", "source"):
                 continue
             plain[field.name] = _plain(value.tolist()) if isinstance(value, Tensor) else _plain(value)
         plain["kind"] = [Kind(code).name for code in self.kind.tolist()]
@@ -115,6 +117,8 @@ class Landscape:
         tensors, parts = {}, {}
         for field in fields(self):
             value = getattr(self, field.name)
+            if field.name == "source":
+                continue
             (tensors if isinstance(value, Tensor) else parts)[field.name] = value
         save_bundle(path, kind="landscape", card="Landscape", tensors=tensors, parts=parts)
 
