@@ -32,3 +32,7 @@ from memscape.mechanisms.separation import Separation as Separation
 from memscape.mechanisms.separation import Sharp as Sharp
 from memscape.mechanisms.separation import Softmax as Softmax
 from memscape.mechanisms.separation import Sparsemax as Sparsemax
+from memscape.mechanisms.subspace import Oja as Oja
+from memscape.mechanisms.subspace import Subspace as Subspace
+from memscape.mechanisms.subspace import oja_change as oja_change
+from memscape.mechanisms.subspace import principal as principal
