@@ -6,8 +6,8 @@
     memory = ms.memories.Projection(X)                     # wells in a landscape
     recall = memory.recall(ms.patterns.flip(X, fraction=0.1, generator=1))
 
-Rooms: patterns, memories, landscape, theory, training, mechanisms, plot, replications, testing. They load
-    when first named.
+Rooms: patterns, memories, landscape, sequence, theory, training, mechanisms, plot, replications, testing.
+    They load when first named.
 """
 
 import importlib
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         patterns,
         plot,
         replications,
+        sequence,
         testing,
         theory,
         training,
@@ -41,6 +42,7 @@ _ROOMS = (
     "patterns",
     "plot",
     "replications",
+    "sequence",
     "testing",
     "theory",
     "training",
@@ -85,6 +87,7 @@ __all__ = [
     "patterns",
     "plot",
     "replications",
+    "sequence",
     "testing",
     "theory",
     "training",

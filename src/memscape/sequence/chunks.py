@@ -1,0 +1,173 @@
+"""The arithmetic of a chunk-parallel memory: everything but one small recurrence is a batched product.
+
+Inside a chunk of C tokens the delta rule is a unit-triangular system (Yang et al. 2024, the UT / WY form).
+With $\\gamma_i$ the log decay summed from the chunk's start, $D_{ij} = e^{\\gamma_i - \\gamma_j}$ and erase
+keys $e$,
+
+$$L = \\mathrm{tril}_{-1}(\\mathrm{diag}(\\beta)(E K^T) \\odot D), \\quad
+[U | W] = (I + L)^{-1} [\\mathrm{diag}(\\beta) V | \\mathrm{diag}(\\beta e^\\gamma) E]$$
+
+and from the state $S$ at the chunk's start $\\tilde U = U - W S$, $O = \\mathrm{diag}(e^\\gamma) Q S + ((Q
+K^T) \\odot D) \\tilde U$ and $S \\leftarrow e^{\\gamma_C} S + (\\mathrm{diag}(e^{\\gamma_C - \\gamma}) K)^T
+\\tilde U$. The last line is the only one that goes from chunk to chunk, one product each.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from memscape.sequence.decays import ChannelDecay, faded_pairs
+
+SEGMENT = 8192
+"""Tokens, times batch and heads, that are worked on at once.
+
+Larger ones leave the cache and cost more each.
+"""
+
+
+def run_chunks(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    g: Tensor | None,
+    beta: Tensor | None,
+    erase: Tensor | None,
+    state: Tensor,
+    chunk_size: int,
+) -> tuple[Tensor, Tensor]:
+    """Return outputs (b, t, h, V) and the last state (b, h, K, V), chunk by chunk.
+
+    All in one dtype and checked; q is scaled; `erase` is a tensor (b, t, h, K) or None (nothing is erased).
+    O(t (K + C) (K + V)) per head.
+    """
+    b, t, h, _ = q.shape
+    size = min(chunk_size, t)
+    span = max(1, SEGMENT // (b * h * size)) * size
+    outputs = []
+    for start in range(0, t, span):
+        piece = [_split(x, start, span, size) for x in (q, k, v, g, beta, erase)]
+        out, state = _segment(*piece, state)
+        outputs.append(out.flatten(2, 3).transpose(1, 2))
+    output = outputs[0] if len(outputs) == 1 else torch.cat(outputs, 1)
+    return output[:, :t], state
+
+
+def _split(x: Tensor | None, start: int, span: int, size: int) -> Tensor | None:
+    """Return tokens from `start` on as (b, h, chunks, size, ...), with zeros behind the last."""
+    if x is None:
+        return None
+    x = x[:, start : start + span]
+    short = -x.shape[1] % size
+    if short:
+        x = F.pad(x, (0, 0) * (x.ndim - 2) + (0, short))
+    return x.transpose(1, 2).unflatten(2, (-1, size)).contiguous()
+
+
+def _segment(
+    q: Tensor | None,
+    k: Tensor | None,
+    v: Tensor | None,
+    g: Tensor | None,
+    beta: Tensor | None,
+    erase: Tensor | None,
+    state: Tensor,
+) -> tuple[Tensor, Tensor]:
+    if q is None or k is None or v is None:
+        raise TypeError("queries, keys and values are tensors")
+    if g is not None and g.ndim == 5:
+        return _channels(q, k, v, ChannelDecay(g, q.dtype), beta, erase, state)
+    if g is None:
+        return _scalar(q, k, v, None, beta, erase, state)
+    return _scalar(q, k, v, faded_pairs(g, q.dtype), beta, erase, state)
+
+
+def _weighted(x: Tensor, gain: Tensor | None) -> Tensor:
+    return x if gain is None else x * gain[..., None]
+
+
+def _scalar(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    fade: tuple[Tensor, Tensor, Tensor] | None,
+    beta: Tensor | None,
+    erase: Tensor | None,
+    state: Tensor,
+) -> tuple[Tensor, Tensor]:
+    between, since, until = (None, None, None) if fade is None else fade
+    seen = (q @ k.mT).tril() if between is None else (q @ k.mT) * between
+    written, whole = _weighted(v, beta), None if since is None else since[..., -1, None, None]
+    last = _weighted(k, until)
+    if erase is None:
+        states, state = _add_up(last.mT @ written, whole, state)
+        return _weighted(q, since) @ states + seen @ written, state
+    gained = _weighted(erase, beta)
+    overlap = gained @ k.mT
+    overlap = overlap if between is None else overlap * between
+    return _erasing(_weighted(q, since), seen, overlap, written, _weighted(gained, since), last, whole, state)
+
+
+def _channels(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    fade: ChannelDecay,
+    beta: Tensor | None,
+    erase: Tensor | None,
+    state: Tensor,
+) -> tuple[Tensor, Tensor]:
+    seen, written = fade.pairs(q, k), _weighted(v, beta)
+    last, whole = k * fade.until, fade.whole[..., None]
+    if erase is None:
+        states, state = _add_up(last.mT @ written, whole, state)
+        return (q * fade.since) @ states + seen @ written, state
+    gained = _weighted(erase, beta)
+    overlap = fade.pairs(gained, k)
+    return _erasing(q * fade.since, seen, overlap, written, gained * fade.since, last, whole, state)
+
+
+def _erasing(
+    asked: Tensor,
+    seen: Tensor,
+    overlap: Tensor,
+    written: Tensor,
+    erased: Tensor,
+    last: Tensor,
+    whole: Tensor | None,
+    state: Tensor,
+) -> tuple[Tensor, Tensor]:
+    """Solve each chunk's triangular system, then go through the chunks.
+
+    Only the part of `overlap` below its diagonal is read.
+    """
+    sides = torch.cat([written, erased], -1)
+    solved = torch.linalg.solve_triangular(overlap, sides, upper=False, unitriangular=True)
+    u, w = solved.split([written.shape[-1], erased.shape[-1]], -1)
+    change = last.mT @ solved  # (K, V + K): what a chunk adds, and what it takes from the state
+    added, taken = change.split([written.shape[-1], erased.shape[-1]], -1)
+    keep = torch.eye(taken.shape[-1], dtype=taken.dtype, device=taken.device)
+    states, state = _carry(keep * (1.0 if whole is None else whole) - taken, added, state)
+    fixed = u - w @ states
+    return asked @ states + seen @ fixed, state
+
+
+def _add_up(added: Tensor, whole: Tensor | None, state: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the state before each chunk, and after the last, where nothing is erased."""
+    if whole is None:
+        sums = torch.cat([state[:, :, None], added], 2).cumsum(2)
+        return sums[:, :, :-1], sums[:, :, -1]
+    states = []
+    for part, left in zip(added.unbind(2), whole.unbind(2), strict=True):
+        states.append(state)
+        state = torch.addcmul(part, left, state)
+    return torch.stack(states, 2), state
+
+
+def _carry(moved: Tensor, added: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the state before each chunk, and after the last, of $S \\leftarrow A_n S + B_n$."""
+    shape = state.shape
+    state, states = state.flatten(0, 1), []
+    for a, part in zip(moved.flatten(0, 1).unbind(1), added.flatten(0, 1).unbind(1), strict=True):
+        states.append(state)
+        state = torch.baddbmm(part, a, state)
+    return torch.stack(states, 1).unflatten(0, shape[:2]), state.reshape(shape)
