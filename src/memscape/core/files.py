@@ -34,9 +34,17 @@ def save_bundle(path: str | Path, *, kind: str, card: str, tensors: dict[str, Te
     Raises:
         FileNotFoundError: if the folder does not exist.
     """
-    path = Path(path)
     header = {"format": FORMAT, "version": VERSION, "kind": kind, "card": card, "parts": parts}
-    data = save(_apart(tensors), metadata={"memscape": json.dumps(header)})
+    write_whole(path, save(_apart(tensors), metadata={"memscape": json.dumps(header)}))
+
+
+def write_whole(path: str | Path, data: bytes) -> None:
+    """Write `data` to `path`; an old file there is replaced only when the new one is complete on disk.
+
+    Raises:
+        FileNotFoundError: if the folder does not exist.
+    """
+    path = Path(path)
     # Not tempfile.mkstemp: its files are readable by their owner alone, whatever the umask says.
     temporary = path.parent / f".{path.name}.{secrets.token_hex(4)}.part"
     try:

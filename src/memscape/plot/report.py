@@ -2,8 +2,6 @@
 
 import base64
 import io
-import os
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -14,6 +12,7 @@ from jinja2 import Environment, StrictUndefined, Template
 from matplotlib.figure import Figure
 
 from memscape.core.errors import InputError
+from memscape.core.files import write_whole
 from memscape.plot.style import styled
 
 TYPES = {"svg": "image/svg+xml", "png": "image/png"}
@@ -137,15 +136,8 @@ class Report:
         An old page is replaced when the new one is whole.
         """
         path = Path(path)
-        data = self.html().encode("utf-8")
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.parent / f".{path.name}.{secrets.token_hex(4)}.part"
-        try:
-            temporary.write_bytes(data)
-            os.replace(temporary, path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+        write_whole(path, self.html().encode("utf-8"))
         return path
 
 
