@@ -135,7 +135,7 @@ def test_a_page_that_cannot_be_made_leaves_the_old_one(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("memscape.plot.report.os.replace", full)
+    monkeypatch.setattr("memscape.core.files.os.replace", full)
     with pytest.raises(OSError, match="No space"):
         plot.Report("new").save(path)
     assert "old" in path.read_text(encoding="utf-8")
