@@ -6,6 +6,7 @@ from memscape.mechanisms.association import DeltaRule as DeltaRule
 from memscape.mechanisms.association import HebbRule as HebbRule
 from memscape.mechanisms.association import ProjectionRule as ProjectionRule
 from memscape.mechanisms.association import RecursiveLeastSquares as RecursiveLeastSquares
+from memscape.mechanisms.coding import CompetitiveCode as CompetitiveCode
 from memscape.mechanisms.descent import Asynchronous as Asynchronous
 from memscape.mechanisms.descent import Glauber as Glauber
 from memscape.mechanisms.descent import Synchronous as Synchronous
@@ -16,12 +17,16 @@ from memscape.mechanisms.energies import PatternEnergy as PatternEnergy
 from memscape.mechanisms.energies import Separated as Separated
 from memscape.mechanisms.flow import FixedPoint as FixedPoint
 from memscape.mechanisms.flow import GradientFlow as GradientFlow
+from memscape.mechanisms.leaking import Spiking as Spiking
 from memscape.mechanisms.levels import LevelledEnergy as LevelledEnergy
 from memscape.mechanisms.levels import ThroughAncestors as ThroughAncestors
 from memscape.mechanisms.marginal import Gaussian as Gaussian
 from memscape.mechanisms.marginal import HiddenUnits as HiddenUnits
 from memscape.mechanisms.marginal import Marginal as Marginal
 from memscape.mechanisms.marginal import Signs as Signs
+from memscape.mechanisms.plasticity import SpikeTiming as SpikeTiming
+from memscape.mechanisms.scheduling import Curriculum as Curriculum
+from memscape.mechanisms.scheduling import Rhythm as Rhythm
 from memscape.mechanisms.separation import Entmax as Entmax
 from memscape.mechanisms.separation import Epanechnikov as Epanechnikov
 from memscape.mechanisms.separation import Exponential as Exponential

@@ -1,5 +1,6 @@
 """Write rules: what one pattern does to couplings. Each is a pure function from old couplings to new ones."""
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -53,6 +54,61 @@ def delta(
     """
     read = (keys[..., None, :] @ store)[..., 0, :]
     return hebb(store, keys, rate * (values - read))
+
+
+def decay(
+    store: Float[Tensor, "... k v"],
+    keys: Float[Tensor, "... k"],
+    values: Float[Tensor, "... v"],
+    retention: float | Tensor = 1.0,
+    rate: float | Tensor = 1.0,
+) -> Float[Tensor, "... k v"]:
+    """Return the store after $S \\leftarrow \\rho S + \\eta\\, k \\otimes v$: recent pairs weigh most. O(kv).
+
+    After T pairs it is $\\sum_t \\rho^{T-t} \\eta\\, k_t \\otimes v_t$. A retention $\\rho$ below 1 forgets;
+    a rate $\\eta$ below 0 takes a pair out again (anti-Hebbian). With k = v it is the synchronisation of a
+    continuous thought machine (Darlow et al. 2025).
+
+    >>> import torch
+    >>> decay(torch.full((1, 2), 4.0), torch.tensor([1.0]), torch.tensor([1.0, 0.0]), retention=0.5)
+    tensor([[3., 2.]])
+    """
+    return hebb(retention * store, rate * keys, values)
+
+
+def clip(
+    store: Float[Tensor, "... k v"],
+    keys: Float[Tensor, "... k"],
+    values: Float[Tensor, "... v"],
+    high: float = 1.0,
+) -> Float[Tensor, "... k v"]:
+    """Return the store after $S \\leftarrow \\mathrm{clamp}(S + k \\otimes v, 0, c)$: once is enough. O(kv).
+
+    For pairs of 0 and 1 and c = 1 it is $S \\vee k v^T$, one bit per synapse (Willshaw et al. 1969), and
+    writing a pair twice changes nothing.
+
+    >>> import torch
+    >>> S = clip(torch.zeros(2, 2), torch.tensor([1.0, 0.0]), torch.tensor([1.0, 1.0]))
+    >>> torch.equal(S, clip(S, torch.tensor([1.0, 0.0]), torch.tensor([1.0, 1.0])))
+    True
+    """
+    return hebb(store, keys, values).clamp(0.0, high)
+
+
+def overwrite(
+    store: Float[Tensor, "... k v"], keys: Float[Tensor, "... k"], values: Float[Tensor, "... v"]
+) -> Float[Tensor, "... k v"]:
+    """Return the store after $S \\leftarrow (1 - k) \\odot S + k \\otimes v$: the old value is gone. O(kv).
+
+    Keys are 0 and 1; with one-hot keys one row is replaced and every other is the same bit for bit. It is the
+    clipped write with the depression of a key's silent synapses; values of zeros erase.
+
+    >>> import torch
+    >>> overwrite(torch.tensor([[1.0, 1.0], [1.0, 0.0]]), torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0]))
+    tensor([[0., 1.],
+            [1., 0.]])
+    """
+    return torch.where(keys[..., :, None] > 0, keys[..., :, None] * values[..., None, :], store)
 
 
 def least_squares(
