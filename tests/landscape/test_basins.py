@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 import memscape as ms
 from memscape.core.errors import CapabilityError, InputError
+from memscape.core.intervals import share_interval
 from memscape.landscape import basins, radius
-from memscape.landscape.intervals import share_interval
 from memscape.landscape.volumes import require_wells
 from memscape.mechanisms import Asynchronous, Exponential, Synchronous
 from memscape.memories import Continuous, Dense, Hebbian, Projection, Quadratic

@@ -13,8 +13,8 @@ from memscape import landscape, memories, patterns
 from memscape.cli.inputs import Pictures
 from memscape.cli.study import LOWER_HALF, REFERENCE, Cell, Newcomers, Plan, Strip, Study, fall_stride
 from memscape.core.errors import MemscapeWarning
+from memscape.core.intervals import share_interval
 from memscape.core.recall import Recall, Status, Trace, Verdict
-from memscape.landscape.intervals import share_interval
 from memscape.mechanisms import Asynchronous, Power, Softmax
 from memscape.memories.vectors import sharpness
 

@@ -9,11 +9,11 @@ from torch import Tensor
 
 from memscape.core.arrays import as_tensor, require_count, require_width
 from memscape.core.errors import InputError
+from memscape.core.intervals import share_interval
 from memscape.core.progress import Progress, ProgressOption
 from memscape.core.random import Generator, derived, draw_seed
 from memscape.core.spaces import Bipolar
 from memscape.landscape.correlations import arcsine, correlation_for, infeasible_count, winners
-from memscape.landscape.intervals import share_interval
 
 
 @dataclass(frozen=True)

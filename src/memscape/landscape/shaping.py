@@ -11,12 +11,12 @@ from torch import Tensor
 
 from memscape.core.arrays import as_tensor, require_width
 from memscape.core.errors import CapabilityError, InfeasibleError, InputError
+from memscape.core.intervals import share_interval
 from memscape.core.memory import ShapeableMemory
 from memscape.core.progress import Progress, ProgressOption
 from memscape.core.random import Generator, derived, draw_seed
 from memscape.landscape.biases import radius_biases, volume_biases
 from memscape.landscape.design_result import Design
-from memscape.landscape.intervals import share_interval
 from memscape.landscape.radii import Radius, radius
 from memscape.landscape.volumes import Basins, basins, require_wells
 from memscape.mechanisms.energies import Couplings, Separated, overlaps

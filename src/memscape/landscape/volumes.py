@@ -10,12 +10,12 @@ from torch import Tensor
 
 from memscape.core.arrays import require_count
 from memscape.core.errors import CapabilityError
+from memscape.core.intervals import share_interval
 from memscape.core.memory import EnergyMemory
 from memscape.core.progress import ProgressOption
 from memscape.core.random import Generator, derived, draw_seed
 from memscape.core.recall import Recall
 from memscape.kernels.packing import distinct, pack
-from memscape.landscape.intervals import share_interval
 from memscape.mechanisms.dynamics import Dynamics
 from memscape.mechanisms.reading import nearest
 
