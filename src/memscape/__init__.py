@@ -59,6 +59,8 @@ _NAMES = {
 
 
 def __getattr__(name: str) -> Any:
+    if name == "landscape":
+        importlib.import_module("memscape.doors")  # so that it opens files and bare vectors, too
     if name in _ROOMS:
         return importlib.import_module(f"memscape.{name}")
     if name in _NAMES:

@@ -5,6 +5,7 @@ What every final class says of itself. Files, tables and `as_memory` know classe
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 from memscape.core.errors import CapabilityError, FileFormatError, InputError
@@ -41,6 +42,7 @@ C = TypeVar("C", bound=type)
 
 _CLASSES: dict[str, Any] = {}
 _BUILDERS: dict[str, Callable] = {}
+_OPENERS: list[Callable] = []
 
 
 def register(cls: C) -> C:
@@ -89,3 +91,26 @@ def builder(name: str) -> Callable:
             f"no builder is registered under {name!r}; known: {', '.join(sorted(_BUILDERS))}"
         )
     return _BUILDERS[name]
+
+
+def register_opener(open_: Callable) -> None:
+    """Make `open_(x)` the way in which anything that holds wells becomes a memory."""
+    _OPENERS[:] = [open_]
+
+
+def opened(x: Any) -> Any:
+    """Return `x` as a memory: itself where it has an energy, else what its `as_memory()` or the opener gives.
+
+    Raises:
+        CapabilityError: for what cannot be opened.
+    """
+    if hasattr(x, "landscape_energy"):
+        return x
+    if hasattr(x, "as_memory"):
+        return x.as_memory()
+    vectors = isinstance(x, str | Path | list | tuple) or hasattr(x, "__array__")
+    if not (vectors and _OPENERS):
+        raise CapabilityError(
+            f"{type(x).__name__} has no energy; memscape.as_memory(x) makes a memory of vectors"
+        )
+    return _OPENERS[0](x)

@@ -1,5 +1,6 @@
 """The whole landscape of a small memory: every minimum, every basin, every pass, without sampling."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,16 +12,15 @@ from torch import Tensor
 from memscape.core.arrays import require_memory
 from memscape.core.errors import CapabilityError, SizeError
 from memscape.core.progress import Progress, ProgressOption
-from memscape.core.recall import Kind
 from memscape.kernels import census as search
 from memscape.kernels.flooding import basins_of, passes_between
 from memscape.kernels.packing import unpack
 from memscape.kernels.plateaus import Plateaus
 from memscape.kernels.tables import levels, quadratic_table
+from memscape.landscape.kinds import kinds_of
 from memscape.landscape.result import Landscape, escape_barriers, unmeasured
 from memscape.landscape.subject import Subject, as_quadratic, discrete_subject
 from memscape.mechanisms.energies import Energy
-from memscape.mechanisms.reading import nearest
 
 LARGEST = 24
 """Units of which the whole landscape is taken."""
@@ -184,7 +184,8 @@ def _described(subject: Subject, plateaus: Plateaus) -> _Described:
     energy = subject.energies(states) if len(states) else torch.zeros(0, dtype=torch.float64)
     level = levels(energy.numpy()) if len(states) else np.zeros(0, np.int32)
     order = torch.from_numpy(np.lexsort((plateaus.minima, level)))
-    kind, match = _kinds(subject, plateaus, states)
+    members = _members(plateaus, subject.energy.units)
+    kind, match = kinds_of(subject.patterns, subject.space, subject.threshold, states, members)
     sizes = torch.from_numpy(np.bincount(plateaus.owner, minlength=len(states)))
     fields = {
         "minima": states[order],
@@ -196,37 +197,8 @@ def _described(subject: Subject, plateaus: Plateaus) -> _Described:
     return _Described(order, fields)
 
 
-def _kinds(
-    subject: Subject, plateaus: Plateaus, states: Int8[Tensor, "k n"]
-) -> tuple[Int8[Tensor, " k"], Int[Tensor, " k"]]:
-    """Return kind and match of each minimum; a plateau that holds a stored pattern is that pattern."""
-    count = len(states)
-    kind = torch.full((count,), int(Kind.SPURIOUS), dtype=torch.int8)
-    match = torch.full((count,), -1, dtype=torch.int64)
-    if subject.patterns is None or not count:
-        return kind, match
-    patterns = subject.patterns.cpu()
-    for rows in torch.arange(count).split(_ROWS):
-        seen = nearest(patterns, subject.space, states[rows].float(), subject.threshold)
-        kind[rows] = seen.kind
-        own = (seen.kind == Kind.STORED) | (seen.kind == Kind.INVERTED)
-        match[rows] = torch.where(own, seen.index, -1)
-    owner = torch.from_numpy(plateaus.owner)
-    for sign, name in ((-1, Kind.INVERTED), (1, Kind.STORED)):  # STORED is written last and so wins
-        held, which = _holders(subject, plateaus, patterns, sign)
-        kind[owner[held]] = int(name)
-        match[owner[held]] = which
-    return kind, match
-
-
-def _holders(
-    subject: Subject, plateaus: Plateaus, patterns: Tensor, sign: int
-) -> tuple[Int[Tensor, " h"], Int[Tensor, " h"]]:
-    """Return which states of plateaus equal a pattern (sign -1: its negative), and which pattern."""
-    rows, which = [torch.zeros(0, dtype=torch.int64)], [torch.zeros(0, dtype=torch.int64)]
-    for part in torch.arange(len(plateaus.states)).split(_ROWS):
-        states = sign * _states(plateaus.states[part.numpy()], subject.energy.units).float()
-        seen = nearest(patterns, subject.space, states, subject.threshold)
-        rows.append(part[seen.exact])
-        which.append(seen.match[seen.exact])
-    return torch.cat(rows), torch.cat(which)
+def _members(plateaus: Plateaus, units: int) -> Iterator[tuple[Int8[Tensor, "_ n"], Int[Tensor, " _"]]]:
+    """The states of all plateaus, piece by piece, with their owners."""
+    for first in range(0, len(plateaus.states), _ROWS):
+        part = slice(first, first + _ROWS)
+        yield _states(plateaus.states[part], units), torch.from_numpy(plateaus.owner[part])

@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float64, Int8
+from jaxtyping import Float64, Num
 from torch import Tensor
 
 from memscape.core.arrays import as_tensor, require_width
+from memscape.core.cards import opened
 from memscape.core.errors import CapabilityError, InputError
 from memscape.core.spaces import Bipolar, Space
 from memscape.mechanisms.energies import Couplings, Energy, PatternEnergy
@@ -28,11 +29,11 @@ class Subject:
     space: Space
     threshold: float
 
-    def energies(self, states: Int8[Tensor, "k n"]) -> Float64[Tensor, " k"]:
+    def energies(self, states: Num[Tensor, "k n"]) -> Float64[Tensor, " k"]:
         """E of states, with the memory's own scale."""
-        held: Any = self.energy
-        device = (held.weights if isinstance(held, Couplings) else held.patterns).device
-        rows = states.to(device, torch.float32).split(_ROWS)
+        real = self.patterns is not None and self.patterns.is_floating_point()
+        dtype = self.patterns.dtype if self.patterns is not None and real else torch.float32
+        rows = states.to(home(self.energy), dtype).split(_ROWS)
         return torch.cat([self.energy.energy(part).double().cpu() for part in rows])
 
     def settings(self, method: str) -> dict[str, Any]:
@@ -46,24 +47,25 @@ class Subject:
         }
 
 
-def discrete_subject(memory: Any, field: object = None) -> Subject:
-    """Return what is to be measured of a memory over +-1 units, under an external field if there is one.
+def home(energy: Any) -> torch.device:
+    """Return the device on which an energy lives."""
+    held = getattr(energy, "weights", None)
+    held = getattr(energy, "patterns", None) if held is None else held
+    return held.device if isinstance(held, Tensor) else torch.device("cpu")
+
+
+def subject_of(memory: Any, field: object = None) -> Subject:
+    """Return what is to be measured of a memory, under an external field if there is one.
 
     Raises:
-        CapabilityError: for a memory without an energy, or whose states are no +-1 units.
+        CapabilityError: for a memory without an energy.
         InputError: for an empty memory, or a field of another width.
     """
-    if not hasattr(memory, "landscape_energy") and hasattr(memory, "as_memory"):
-        memory = memory.as_memory()
+    memory = opened(memory)
     energy = getattr(memory, "landscape_energy", None)
     if energy is None:
         raise CapabilityError(
             f"{type(memory).__name__} has no energy; memscape.as_memory(x) turns vectors into one that has"
-        )
-    if not isinstance(memory.space, Bipolar) or getattr(energy, "norm", 0.0) != 0.0:
-        raise CapabilityError(
-            f"the states of {type(memory).__name__} are {memory.space}; only landscapes over +-1 units can "
-            "be taken whole: use memscape.landscape.survey"
         )
     if energy.patterns is not None and not len(energy.patterns):
         raise InputError("the memory is empty; store patterns first: memory.store(X)")
@@ -73,6 +75,22 @@ def discrete_subject(memory: Any, field: object = None) -> Subject:
         energy = energy.with_field(drive)
     threshold = getattr(memory, "reading", {}).get("threshold", 0.9)
     return Subject(energy, energy.patterns, memory.space, threshold)
+
+
+def discrete_subject(memory: Any, field: object = None) -> Subject:
+    """Return what is to be measured of a memory over +-1 units, under an external field if there is one.
+
+    Raises:
+        CapabilityError: for a memory without an energy, or whose states are no +-1 units.
+        InputError: for an empty memory, or a field of another width.
+    """
+    subject = subject_of(memory, field)
+    if not isinstance(subject.space, Bipolar) or getattr(subject.energy, "norm", 0.0) != 0.0:
+        raise CapabilityError(
+            f"the states of {type(memory).__name__} are {subject.space}; only landscapes over +-1 units can "
+            "be taken whole: use memscape.landscape.survey"
+        )
+    return subject
 
 
 def as_quadratic(energy: Energy) -> tuple[np.ndarray, np.ndarray] | None:

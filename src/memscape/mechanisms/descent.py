@@ -137,6 +137,15 @@ def _form(energy: Energy) -> _Form:
     return known
 
 
+def kernel_field(energy: Energy) -> tuple[Callable[[Tensor], Tensor], float]:
+    """Return the fields of states (c, n) int8 as the kernels compute them, and up to which size one is a tie.
+
+    They are the energy's own but for a positive factor: whole numbers where the couplings are.
+    """
+    form = _form(energy)
+    return form.field, form.tolerance
+
+
 def _new_form(energy: Energy) -> _Form:
     if isinstance(energy, Separated) and energy.norm != 0.0:
         raise CapabilityError("this energy has real-valued states; use FixedPoint() or GradientFlow()")

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
@@ -66,3 +67,19 @@ class Dynamics(ABC):
         bar: Progress,
     ) -> Course:
         """Move `states` until they are at rest or `max_steps` are made."""
+
+
+def filled(energy: Energy, cues: Tensor) -> Tensor:
+    """Return cues with each unknown unit (0) set to the sign of its field from the given ones.
+
+    A tie becomes +1.
+    """
+    unknown = cues == 0
+    if not bool(unknown.any()):
+        return cues
+    rows = unknown.any(-1)
+    field = energy.field(cues[rows])
+    guess = torch.where(field < 0, -1.0, 1.0).to(cues.dtype)
+    whole = cues.clone()
+    whole[rows] = torch.where(unknown[rows], guess, cues[rows])
+    return whole

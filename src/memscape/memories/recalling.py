@@ -12,7 +12,7 @@ from memscape.core.progress import Progress, ProgressOption
 from memscape.core.random import Generator, draw_seed
 from memscape.core.recall import Kind, Recall, Trace, Verdict
 from memscape.core.spaces import Space
-from memscape.mechanisms.dynamics import Course, Dynamics
+from memscape.mechanisms.dynamics import Course, Dynamics, filled
 from memscape.mechanisms.energies import Couplings, Energy
 from memscape.mechanisms.marginal import Marginal
 from memscape.mechanisms.reading import (
@@ -84,22 +84,6 @@ def recall(
         ]
     result = _read(energy, driven, space, flat, course, scale, threshold, trace, settings)
     return result if cues.ndim == 2 else _shaped(result, cues.shape[:-1])
-
-
-def filled(energy: Energy, cues: Tensor) -> Tensor:
-    """Return cues with each unknown unit (0) set to the sign of its field from the given ones.
-
-    A tie becomes +1.
-    """
-    unknown = cues == 0
-    if not bool(unknown.any()):
-        return cues
-    rows = unknown.any(-1)
-    field = energy.field(cues[rows])
-    guess = torch.where(field < 0, -1.0, 1.0).to(cues.dtype)
-    whole = cues.clone()
-    whole[rows] = torch.where(unknown[rows], guess, cues[rows])
-    return whole
 
 
 def _drive(field: object, energy: Energy) -> Tensor:
