@@ -6,7 +6,7 @@
     memory = ms.memories.Projection(X)                     # wells in a landscape
     recall = memory.recall(ms.patterns.flip(X, fraction=0.1, generator=1))
 
-Rooms: patterns, memories, landscape, sequence, theory, training, mechanisms, plot, replications, testing.
+Rooms: patterns, memories, landscape, sequence, theory, training, tasks, mechanisms, plot, replications, testing.
     They load when first named.
 """
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         plot,
         replications,
         sequence,
+        tasks,
         testing,
         theory,
         training,
@@ -43,6 +44,7 @@ _ROOMS = (
     "plot",
     "replications",
     "sequence",
+    "tasks",
     "testing",
     "theory",
     "training",
@@ -90,6 +92,7 @@ __all__ = [
     "plot",
     "replications",
     "sequence",
+    "tasks",
     "testing",
     "theory",
     "training",

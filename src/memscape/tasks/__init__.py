@@ -1,0 +1,16 @@
+"""Tasks that ask what a memory can do, for any module or memory, with ceilings, chances and baselines."""
+
+from memscape.tasks import conditioning as conditioning
+from memscape.tasks import regression as regression
+from memscape.tasks.copying import SelectiveCopy as SelectiveCopy
+from memscape.tasks.recall import AssociativeRecall as AssociativeRecall
+from memscape.tasks.recall import CompositionalRecall as CompositionalRecall
+from memscape.tasks.recall import ForgettingRecall as ForgettingRecall
+from memscape.tasks.recall import JointRecall as JointRecall
+from memscape.tasks.recall import MultiQueryRecall as MultiQueryRecall
+from memscape.tasks.streams import KeyValueStream as KeyValueStream
+from memscape.tasks.tokens import Score as Score
+from memscape.tasks.tokens import Tokens as Tokens
+from memscape.tasks.tokens import TokenTask as TokenTask
+from memscape.tasks.tokens import cross_entropy as cross_entropy
+from memscape.tasks.tokens import score as score
