@@ -9,6 +9,7 @@ nothing.
 - `dense`: polynomial, exponential, log-sum-exp and sparsemax memories.
 - `dendrite`: thresholds on sparse codes: false and missed matches.
 - `multitask`: diluted patterns that are retrieved side by side.
+- `examples`: archetypes learned from noisy examples, with and without a teacher, by Monte Carlo.
 - `willshaw`: binary clipped memories of sparse patterns.
 - `sdm`: Kanerva's sparse distributed memory.
 
@@ -19,7 +20,7 @@ them with a memory only together with its number of units.
 import importlib
 from types import ModuleType
 
-__all__ = ["dendrite", "dense", "gardner", "hopfield", "multitask", "projection", "sdm", "willshaw"]
+__all__ = ["dendrite", "dense", "examples", "gardner", "hopfield", "multitask", "projection", "sdm", "willshaw"]
 
 
 def __getattr__(name: str) -> ModuleType:
