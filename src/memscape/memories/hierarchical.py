@@ -3,10 +3,7 @@
 from functools import cached_property
 from typing import Unpack
 
-import torch
 from jaxtyping import Float, Int
-from scipy.cluster.hierarchy import fcluster, linkage
-from scipy.spatial.distance import squareform
 from torch import Tensor
 
 from memscape.core.arrays import require_fraction
@@ -14,6 +11,7 @@ from memscape.core.cards import Card, register
 from memscape.mechanisms.levels import LevelledEnergy
 from memscape.memories.gram_memory import GramMemory
 from memscape.memories.pattern_memory import Reading, warn_load
+from memscape.patterns.ancestors import families_of, majorities
 from memscape.theory import hopfield as theory
 
 
@@ -70,23 +68,12 @@ class Hierarchical(GramMemory):
     @cached_property
     def families(self) -> Int[Tensor, " p"]:
         """The family of each pattern, numbered in the order of their first members."""
-        count = len(self)
-        if count == 1:
-            return torch.zeros(1, dtype=torch.int64)
-        size = self.gram.diagonal().clamp_min(1).sqrt()
-        distance = (1 - self.gram / size / size[:, None]).clamp_min(0).fill_diagonal_(0).cpu()
-        tree = linkage(squareform(distance.numpy(), checks=False), method="average")
-        labels = torch.as_tensor(fcluster(tree, 1 - self.cut, criterion="distance"))
-        _, first = torch.unique(labels, return_inverse=True)
-        order: dict[int, int] = {}
-        return torch.tensor([order.setdefault(int(label), len(order)) for label in first])
+        return families_of(self.gram, self.cut)
 
     @cached_property
     def ancestors(self) -> Float[Tensor, "a n"]:
         """The majority of each family, +-1; a tie is +1."""
-        sums = torch.zeros(int(self.families.max()) + 1, self.units, device=self.patterns.device)
-        sums.index_add_(0, self.families.to(sums.device), self.patterns.float())
-        return torch.where(sums < 0, -1.0, 1.0)
+        return majorities(self.patterns, self.families)
 
     def _changed(self) -> None:
         super()._changed()

@@ -1,5 +1,6 @@
 """What is stored: random ensembles, hierarchies, prescribed correlations, images, texts, damage."""
 
+from memscape.patterns.ancestors import WithAncestors, add_ancestors, decorrelate
 from memscape.patterns.correlated import correlated, correlation
 from memscape.patterns.damage import flip, mask, noise
 from memscape.patterns.ensembles import biased, diluted, independent, noisy_examples, sparse
@@ -15,9 +16,12 @@ __all__ = [
     "SignProjection",
     "Thermometer",
     "Threshold",
+    "WithAncestors",
+    "add_ancestors",
     "biased",
     "correlated",
     "correlation",
+    "decorrelate",
     "digits",
     "diluted",
     "exactly_correlated",
