@@ -1,6 +1,6 @@
 """A landscape from couplings of your own."""
 
-from typing import Any
+from typing import Any, Unpack
 
 import torch
 from torch import Tensor
@@ -15,6 +15,8 @@ from memscape.core.spaces import Bipolar
 from memscape.mechanisms.descent import Asynchronous
 from memscape.mechanisms.dynamics import Dynamics
 from memscape.mechanisms.energies import Couplings
+from memscape.mechanisms.reading import Calibration, calibrate
+from memscape.memories.pattern_keeper import Reading, checked_patterns, checked_reading
 from memscape.memories.pattern_memory import EnergyModel
 from memscape.memories.recalling import recall
 
@@ -24,15 +26,17 @@ class Quadratic(EnergyModel):
     """The landscape $E = -\\frac12 s^T J s - \\theta \\cdot s$ of couplings that you bring along.
 
     It descends, and every landscape tool measures it (fitted Ising models, spin glasses, optimisation
-    problems). No patterns are known, so a recall has match -1, verdict UNKNOWN, and NaN for overlap,
-    familiarity and gap.
+    problems). Without `patterns` a recall has match -1, verdict UNKNOWN, and NaN for overlap, familiarity and
+    gap; with them it is read as in any other memory, whatever the couplings make of them.
 
     Args:
         weights: J (n, n), symmetric; a diagonal only adds a constant and is left out.
         field: thresholds $\\theta$ (n,), in units of the weights.
+        patterns: (p, n) what the couplings are meant to hold, +-1 or 0.
+        reading: with patterns, `threshold`, `unknown`, `ambiguous`, `damage`; see `Reading`.
 
     Raises:
-        InputError: where J is not square or not symmetric, with the remedy.
+        InputError: where J is not square or not symmetric, or patterns have another width, with the remedy.
 
     O(n^2) bytes; a recall O(n) per flip after O(n^2) per cue.
 
@@ -49,15 +53,24 @@ class Quadratic(EnergyModel):
         space="-1, +1",
         capacity="none of its own: it holds whatever minima the couplings have",
         cost="memory 8n^2 bytes; recall O(n^2) per cue and O(n) per flip",
-        limits="knows no patterns, so it can only say UNKNOWN",
+        limits="without patterns it can only say UNKNOWN",
     )
 
     couplings: Tensor
     theta: Tensor | None
+    patterns: Tensor | None
 
-    def __init__(self, weights: object, field: object = None):
+    def __init__(
+        self,
+        weights: object,
+        field: object = None,
+        *,
+        patterns: object = None,
+        **reading: Unpack[Reading],
+    ):
         super().__init__()
         self.space, self.default_dynamics = Bipolar(), Asynchronous()
+        self.reading, self._scale = checked_reading(reading), None
         J = as_tensor(weights, "weights")
         if J.ndim != 2 or J.shape[0] != J.shape[1]:
             raise InputError(f"weights have shape {tuple(J.shape)}; couplings are a square matrix (n, n)")
@@ -74,6 +87,17 @@ class Quadratic(EnergyModel):
             theta = as_tensor(field, "field").double().reshape(-1)
             require_width(theta, len(J), "field")
         self.register_buffer("theta", theta)
+        known = None if patterns is None else checked_patterns(patterns, self.space, len(J))
+        self.register_buffer("patterns", None if known is None else known.to(torch.int8))
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """The familiarity scale and thresholds of its patterns; None where it knows none."""
+        if self._scale is None and self.patterns is not None:
+            options = {name: value for name, value in self.reading.items() if name != "threshold"}
+            with torch.no_grad():
+                self._scale = calibrate(self.landscape_energy, self.space, **options)  # ty: ignore[invalid-argument-type]
+        return self._scale
 
     @property
     def units(self) -> int:
@@ -96,15 +120,18 @@ class Quadratic(EnergyModel):
         trace: bool = False,
         progress: ProgressOption = None,
     ) -> Recall:
-        """Return where cues (..., n) lead; see `PatternMemory.recall`. Nothing is matched."""
+        """Return where cues (..., n) lead.
+
+        See `PatternMemory.recall`. Without patterns nothing is matched.
+        """
         with torch.no_grad():
             return recall(
                 self.landscape_energy,
                 self.space,
                 cue,
                 dynamics or self.default_dynamics,
-                scale=None,
-                threshold=0.9,
+                scale=self.calibration,
+                threshold=self.reading["threshold"],
                 max_steps=max_steps,
                 generator=generator,
                 field=field,
@@ -117,14 +144,18 @@ class Quadratic(EnergyModel):
         return self.recall(cue).state
 
     def _build_energy(self) -> Couplings:
-        return Couplings(self.couplings, self.theta)
+        return Couplings(self.couplings, self.theta, self.patterns)
 
     def _settings(self) -> dict[str, Any]:
-        return {}
+        return {"reading": dict(self.reading)}
 
     @classmethod
     def _from_settings(cls, settings: dict[str, Any], tensors: dict[str, Tensor]) -> "Quadratic":
-        return cls(tensors["couplings"], tensors.get("theta"))
+        known = tensors.get("patterns")
+        known = None if known is None else known.float()
+        reading = settings.get("reading", {})
+        return cls(tensors["couplings"], tensors.get("theta"), patterns=known, **reading)
 
     def extra_repr(self) -> str:
-        return f"{self.units} units{', with thresholds' if self.theta is not None else ''}"
+        known = f", {len(self.patterns)} patterns" if self.patterns is not None else ""
+        return f"{self.units} units{known}{', with thresholds' if self.theta is not None else ''}"
