@@ -15,6 +15,7 @@ from memscape.memories import Continuous, Dense, Hebbian, Projection, Quadratic
 from memscape.testing import ConformanceError, check_memory, checks
 
 MAKERS: dict[str, Callable] = {
+    "CA3": lambda X: ms.memories.CA3(X, cues=8),
     "Quadratic": lambda X: Quadratic(X.T @ X),
     "SparseDistributed": lambda X: ms.memories.SparseDistributed(X, seed=1),
     "Willshaw": lambda X: ms.memories.Willshaw(X, active=10),

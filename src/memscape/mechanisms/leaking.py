@@ -60,6 +60,7 @@ class Spiking:
         synapse: $\\tau_s$ in ms.
         threshold: $V_{th}$ in mV above rest.
         refractory: ticks.
+        floor: lowest voltage in mV relative to rest, where inhibition has its reversal; 0 or below.
 
     Raises:
         InputError: for time constants or a capacity not above 0.
@@ -70,6 +71,7 @@ class Spiking:
     synapse: float = 0.3
     threshold: float = 3.0
     refractory: int = 1
+    floor: float = -math.inf
 
     def __post_init__(self) -> None:
         for value, what in ((self.tau, "tau"), (self.capacity, "capacity"), (self.synapse, "synapse")):
@@ -89,7 +91,7 @@ class Spiking:
         current = state.current + self.synapse * (1 - fade) * arriving
         target = current * self.tau / self.capacity
         moved = target - (target - state.voltage) * torch.exp(-1 / self.tau)
-        voltage = torch.where(state.waiting > 0, state.voltage, moved)
+        voltage = torch.where(state.waiting > 0, state.voltage, moved.clamp_min(self.floor))
         spikes = voltage >= self.threshold
         waiting = torch.where(spikes, self.refractory, (state.waiting - 1).clamp_min(0))
         return spikes, Potential(torch.where(spikes, 0.0, voltage), current * fade, waiting)

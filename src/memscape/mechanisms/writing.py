@@ -1,7 +1,7 @@
 """Write rules: what one pattern does to couplings. Each is a pure function from old couplings to new ones."""
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Num
 from torch import Tensor
 
 
@@ -96,8 +96,8 @@ def clip(
 
 
 def overwrite(
-    store: Float[Tensor, "... k v"], keys: Float[Tensor, "... k"], values: Float[Tensor, "... v"]
-) -> Float[Tensor, "... k v"]:
+    store: Num[Tensor, "... k v"], keys: Num[Tensor, "... k"], values: Num[Tensor, "... v"]
+) -> Num[Tensor, "... k v"]:
     """Return the store after $S \\leftarrow (1 - k) \\odot S + k \\otimes v$: the old value is gone. O(kv).
 
     Keys are 0 and 1; with one-hot keys one row is replaced and every other is the same bit for bit. It is the

@@ -4,6 +4,7 @@ Store patterns as wells of an energy landscape, recall them from partial or nois
 """
 
 from memscape.memories.boltzmann import RestrictedBoltzmann as RestrictedBoltzmann
+from memscape.memories.ca3 import CA3 as CA3
 from memscape.memories.continuous import Continuous as Continuous
 from memscape.memories.covariance import Covariance as Covariance
 from memscape.memories.dense import Dense as Dense
@@ -16,6 +17,7 @@ from memscape.memories.margin import MaxMargin as MaxMargin
 from memscape.memories.pattern_memory import PatternMemory as PatternMemory
 from memscape.memories.projection import Projection as Projection
 from memscape.memories.quadratic import Quadratic as Quadratic
+from memscape.memories.spiking_ca3 import SpikingCA3 as SpikingCA3
 from memscape.memories.storkey import Storkey as Storkey
 from memscape.memories.temporal import Temporal as Temporal
 from memscape.memories.vectors import from_vectors as from_vectors
