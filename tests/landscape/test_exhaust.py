@@ -121,10 +121,11 @@ def test_kinds_are_read_from_all_states_of_a_plateau(case):
     land = exhaust(memory)
     units = case[1]
     plateaus = naive_census.minima(rounded(memory, units))
-    X = getattr(memory, "patterns", X).float()
+    held = getattr(memory, "patterns", None)
+    X = X.float() if held is None else held.float()
     stored, inverted = set(keys(X)), set(keys(-X))
     for key, kind, match in zip(keys(land.minima), land.kind.tolist(), land.match.tolist(), strict=True):
-        if not hasattr(memory, "patterns"):
+        if held is None:
             assert (kind, match) == (Kind.SPURIOUS, -1)
         elif stored & set(plateaus[key]):
             assert kind == Kind.STORED

@@ -1,13 +1,13 @@
 """Measure the landscape of any memory: how wide its wells are, and what else lies between them."""
 
 from memscape.landscape.abstention import Abstention as Abstention
-from memscape.landscape.check_result import Check as Check
-from memscape.landscape.checking import check as check
-from memscape.landscape.confusion import Confusable as Confusable
 from memscape.landscape.barriers import Barriers as Barriers
 from memscape.landscape.barriers import Passes as Passes
 from memscape.landscape.barriers import escape_bounds as escape_bounds
 from memscape.landscape.barriers import passes_between as passes_between
+from memscape.landscape.check_result import Check as Check
+from memscape.landscape.checking import check as check
+from memscape.landscape.confusion import Confusable as Confusable
 from memscape.landscape.correlation_design import CorrelationDesign as CorrelationDesign
 from memscape.landscape.correlation_design import design_correlation_matrix as design_correlation_matrix
 from memscape.landscape.cue_basins import CueBasins as CueBasins
@@ -17,16 +17,20 @@ from memscape.landscape.exhaustive import exhaust as exhaust
 from memscape.landscape.forecasting import Forecast as Forecast
 from memscape.landscape.hierarchy_design import HierarchyDesign as HierarchyDesign
 from memscape.landscape.hierarchy_design import design_correlations as design_correlations
+from memscape.landscape.mapper import Ends as Ends
+from memscape.landscape.mapper import Mapper as Mapper
+from memscape.landscape.mapper import mapper_of as mapper_of
 from memscape.landscape.perturbing import Perturbation as Perturbation
 from memscape.landscape.perturbing import perturb as perturb
 from memscape.landscape.perturbing import perturbation as perturbation
 from memscape.landscape.radii import Radius as Radius
 from memscape.landscape.radii import radius as radius
 from memscape.landscape.result import Landscape as Landscape
+from memscape.landscape.sampling import survey as survey
 from memscape.landscape.shaping import design as design
-from memscape.landscape.tolerance import Tolerance as Tolerance
 from memscape.landscape.strings import String as String
 from memscape.landscape.strings import string_between as string_between
+from memscape.landscape.tolerance import Tolerance as Tolerance
 from memscape.landscape.tree import Tree as Tree
 from memscape.landscape.tree import merge_tree as merge_tree
 from memscape.landscape.volumes import Basins as Basins

@@ -41,6 +41,11 @@ class Landscape:
         exact: passes are the lowest there are; where False they are upper bounds.
         settings: space, n, p, method, seed, and whatever else a repetition needs.
         complete: False where Ctrl-C ended the measurement.
+        starts: how many starts were drawn; 0 where all states were looked at.
+        hits: (k,) how many of them ended in the minimum, a start and its negative counting as one where the
+            energy is even; None where nothing was drawn. 0 for stored patterns that no start found.
+        unseen_error: standard error of `unseen`.
+        at_least: a lower bound, in the mean, of the number of all minima; None where all of them are known.
         source: the energy that was measured, for what is simulated on it; not saved, None after `load`.
     """
 
@@ -60,6 +65,10 @@ class Landscape:
     exact: bool
     settings: dict[str, Any]
     complete: bool = True
+    starts: int = 0
+    hits: Int[Tensor, " k"] | None = None
+    unseen_error: float = 0.0
+    at_least: int | None = None
     source: Any = None
 
     def __len__(self) -> int:
@@ -143,7 +152,9 @@ class Landscape:
         head = (
             f"Landscape of {self.units} units, {s.get('patterns', 0)} patterns: {len(self)} minima ({kinds})"
         )
-        head += f"\n{s.get('method', self.dynamics)}, unseen {self.unseen:.3g}, passes: {known}"
+        error = f" +- {self.unseen_error:.2g}" if self.starts else ""
+        more = f", at least {self.at_least} in all" if self.at_least is not None else ""
+        head += f"\n{s.get('method', self.dynamics)}, unseen {self.unseen:.3g}{error}{more}, passes: {known}"
         return "\n".join([head, *([] if self.complete else ["ended by Ctrl-C"]), self.table(6)])
 
 
