@@ -17,6 +17,8 @@ from memscape.landscape.exhaustive import exhaust as exhaust
 from memscape.landscape.forecasting import Forecast as Forecast
 from memscape.landscape.hierarchy_design import HierarchyDesign as HierarchyDesign
 from memscape.landscape.hierarchy_design import design_correlations as design_correlations
+from memscape.landscape.kinetics import EscapeTimes as EscapeTimes
+from memscape.landscape.kinetics import escape_times as escape_times
 from memscape.landscape.mapper import Ends as Ends
 from memscape.landscape.mapper import Mapper as Mapper
 from memscape.landscape.mapper import mapper_of as mapper_of
@@ -25,6 +27,10 @@ from memscape.landscape.perturbing import perturb as perturb
 from memscape.landscape.perturbing import perturbation as perturbation
 from memscape.landscape.radii import Radius as Radius
 from memscape.landscape.radii import radius as radius
+from memscape.landscape.rates import Arrhenius as Arrhenius
+from memscape.landscape.rates import RateNetwork as RateNetwork
+from memscape.landscape.rates import arrhenius as arrhenius
+from memscape.landscape.rates import rate_network as rate_network
 from memscape.landscape.result import Landscape as Landscape
 from memscape.landscape.sampling import survey as survey
 from memscape.landscape.shaping import design as design
