@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from memscape import (
         core,
+        engrams,
         kernels,
         landscape,
         mechanisms,
@@ -36,6 +37,7 @@ from memscape.core.version import VERSION as __version__
 
 _ROOMS = (
     "core",
+    "engrams",
     "kernels",
     "landscape",
     "mechanisms",
@@ -83,6 +85,7 @@ __all__ = [
     "as_memory",
     "catalogue",
     "core",
+    "engrams",
     "kernels",
     "landscape",
     "load",
