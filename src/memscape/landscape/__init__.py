@@ -8,6 +8,10 @@ from memscape.landscape.barriers import passes_between as passes_between
 from memscape.landscape.check_result import Check as Check
 from memscape.landscape.checking import check as check
 from memscape.landscape.confusion import Confusable as Confusable
+from memscape.landscape.coordinates import Drive as Drive
+from memscape.landscape.coordinates import drive as drive
+from memscape.landscape.coordinates import projections as projections
+from memscape.landscape.coordinates import variance_share as variance_share
 from memscape.landscape.correlation_design import CorrelationDesign as CorrelationDesign
 from memscape.landscape.correlation_design import design_correlation_matrix as design_correlation_matrix
 from memscape.landscape.cue_basins import CueBasins as CueBasins
