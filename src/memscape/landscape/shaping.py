@@ -47,8 +47,10 @@ def design(
 
     Args:
         memory: what is to be shaped; it is left as it is.
-        target: (p,) volumes (shares of the starts; non-negative numbers such as usage counts are scaled to
-            sum to 1 and never fall to zero) or radii in [0, 1].
+        target: (p,) volumes (shares of the starts, scaled to sum to 1), radii in [0, 1], or usage counts:
+            whole numbers, one of them above 1. Wells then follow use and rare memories never fall to zero:
+            volumes are the shares of use, at least a tenth of an equal share; radii are the radius under
+            equal margins times (use / mean use)^(1/4), between a half and one and a half of it.
         kind: "volume" or "radius"; None is volume for log-sum-exp memories and radius for quadratic ones.
         cues: (b, n) the starts under which volumes count; None is the memory's own law.
         starts: random starts of each measurement of volumes.
@@ -77,11 +79,13 @@ def design(
     chosen = kind or ("volume" if soft else "radius")
     if chosen not in KINDS:
         raise InputError(f"kind is {kind!r}; it must be 'volume' or 'radius'")
-    wanted = _checked_target(target, len(energy.patterns), chosen)
+    wanted, counted = _checked_target(target, len(energy.patterns), chosen)
     seed = draw_seed(generator)
     settings = {"kind": chosen, "tolerance": tolerance, "seed": seed, "units": energy.units}
     settings |= {"patterns": len(wanted), "starts": starts, "trials": trials}
     measure = _Measurement(chosen, cues, starts, trials)
+    if counted and chosen == "radius":
+        wanted = _radii_of_use(wanted, measure(shapeable, derived(seed, 3))[0])
     if soft and chosen == "volume":
         shaped, rounds, complete = _volumes(shapeable, wanted, measure, tolerance, max_rounds, seed, progress)
     elif soft:
@@ -129,20 +133,31 @@ def _shapeable(memory: Any) -> Any:
     )
 
 
-def _checked_target(target: object, count: int, kind: str) -> Float[Tensor, " p"]:
+def _checked_target(target: object, count: int, kind: str) -> tuple[Float[Tensor, " p"], bool]:
+    """Return the target and whether it counts uses: whole numbers, one of them above 1."""
     wanted = as_tensor(target, "target").double().reshape(-1).cpu()
     require_width(wanted, count, "target")
     if bool((wanted < 0).any()):
         raise InputError(f"the target holds {float(wanted.min()):g}; sizes are not negative")
+    counted = bool((wanted == wanted.round()).all() and (wanted > 1).any())
     if kind == "radius":
-        if bool((wanted > 1).any()):
+        if bool((wanted > 1).any()) and not counted:
             raise InputError(f"the target holds {float(wanted.max()):g}; a radius is at most 1")
-        return wanted
+        return wanted, counted
     if float(wanted.sum()) == 0:
         raise InputError("the target is all zeros; at least one basin must have a size")
     share = wanted / wanted.sum()
+    if not counted and not bool((share == 0).any()):
+        return share, counted
     floor = 0.1 / count  # what is never used keeps a tenth of an equal share: a rare memory does not vanish
-    return share.clamp_min(floor) / share.clamp_min(floor).sum() if bool((share == 0).any()) else share
+    return share.clamp_min(floor) / share.clamp_min(floor).sum(), counted
+
+
+def _radii_of_use(uses: Float[Tensor, " p"], equal: Tensor) -> Float[Tensor, " p"]:
+    """Return radii that follow use around the median radius under equal margins, never below half of it."""
+    level = float(equal.double().median())
+    relative = (uses / uses.mean()).pow(0.25).clamp(0.5, 1.5)
+    return (level * relative).clamp_max(1.0)
 
 
 def _volumes(
