@@ -104,7 +104,7 @@ def test_steps_are_the_loop_and_the_split_does_not_show():
 
 
 def test_the_loop_is_the_equation():
-    """Gated DeltaNet by matrices: S = (I - beta k k') a S + beta k v' (Yang et al. 2024, equation 10)."""
+    """Gated DeltaNet by matrices: S = (I - beta k k') a S + beta k v' (Yang et al. 2024)."""
     made = stream(5, b=1, h=1)
     q, k, v, g, beta = (made[name][0, :, 0] for name in ("q", "k", "v", "g", "beta"))
     S = made["state"][0, 0]

@@ -6,5 +6,9 @@ The family of linear attention, delta rules, inner learners and attention in one
 from memscape.sequence.core import chunk as chunk
 from memscape.sequence.core import scan as scan
 from memscape.sequence.core import step as step
+from memscape.sequence.layer import MemoryLayer as MemoryLayer
 from memscape.sequence.lowrank import low_rank_chunk as low_rank_chunk
 from memscape.sequence.lowrank import low_rank_scan as low_rank_scan
+from memscape.sequence.presets import PRESETS as PRESETS
+from memscape.sequence.spec import MemorySpec as MemorySpec
+from memscape.sequence.state import MemoryState as MemoryState

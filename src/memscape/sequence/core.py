@@ -61,7 +61,7 @@ def scan(
     >>> o.flatten(), S.flatten()
     (tensor([3., 5.]), tensor([5., 0.]))
 
-    Schlag et al. 2021; Yang et al. 2024 (the gated form, equation 10).
+    Schlag et al. 2021; Yang, Kautz and Hatamizadeh 2024 (the gated form).
     """
     given = _checked(q, k, v, g, beta, erase, state, scale)
     current, outputs = given.state, []

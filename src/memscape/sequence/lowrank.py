@@ -46,7 +46,7 @@ def low_rank_scan(
 
     O(t K V) per head.
 
-    Peng et al. 2025 (RWKV-7, equation 16).
+    Peng et al. 2025 (RWKV-7).
     """
     *rows, current = _checked(q, k, v, a, b, g, state, scale)
     outputs = []

@@ -1,0 +1,204 @@
+"""One layer for the family: three ways that agree, calls split anywhere, padding without a trace."""
+
+import pytest
+import torch
+
+from memscape.core.errors import InputError
+from memscape.sequence import PRESETS, MemoryLayer, MemorySpec
+from memscape.sequence.objectives import Dot
+from memscape.sequence.parts import (
+    BankStore,
+    Decay,
+    ElasticNet,
+    Implicit,
+    MatrixStore,
+    MeanGradient,
+    MLPStore,
+    Momentum,
+    NewtonSchulz,
+    NormalisedRead,
+    Ridge,
+    SoftmaxRead,
+    WindowStore,
+)
+
+LENGTHS, CHUNKS = (1, 63, 130, 257), (1, 16, 64)
+LIMITS = {torch.float32: 1e-5, torch.float64: 1e-12}
+HIDDEN = 8
+VARIANTS = {
+    "linear titans": PRESETS["titans"].but(store=MatrixStore()),
+    "spectral": PRESETS["titans"].but(store=MatrixStore(), learner=NewtonSchulz(2)),
+    "sparse": PRESETS["yaad"].but(retention=ElasticNet(0.01), store=MLPStore(2, residual=True)),
+    "previous": PRESETS["gated_deltanet"].but(grad_at="previous"),
+    "mean and momentum at every token": PRESETS["titans"].but(grad_at="decayed"),
+    "softmax window": PRESETS["softmax"].but(store=WindowStore(5)),
+}
+
+
+SPECS = dict(PRESETS) | VARIANTS
+
+
+def built(name, dtype=torch.float64):
+    layer = MemoryLayer(HIDDEN, 2, SPECS[name], head_dim=8, generator=0)
+    return layer.to(dtype)
+
+
+def tokens(t, dtype=torch.float64, b=2, seed=1):
+    return torch.randn(b, t, HIDDEN, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).to(
+        dtype
+    )
+
+
+def apart(first, second):
+    return float((first - second).detach().abs().max() / first.detach().abs().max().clamp_min(1))
+
+
+def same(one, other, limit):
+    (y, state), (z, end) = one, other
+    assert apart(y, z) < limit
+    for name, x in state.tensors.items():
+        assert x.numel() == 0 or apart(x.double(), end.tensors[name].double()) < limit, name
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_step_scan_and_chunk_agree(name):
+    """Inner learners have a chunk of their own, in the spec: the size of the call changes nothing."""
+    for dtype, limit in LIMITS.items():
+        layer = built(name, dtype)
+        with torch.no_grad():
+            begun = layer(tokens(5, dtype, seed=2))[1]
+            for t in LENGTHS:
+                x = tokens(t, dtype)
+                scanned = layer(x, begun, path="scan")
+                for size in CHUNKS if SPECS[name].engine != "inner" else (64,):
+                    same(scanned, layer(x, begun, path="chunk", chunk_size=size), limit)
+                if t == 63 and dtype == torch.float64:
+                    same(scanned, layer(x, begun, path="step"), limit)
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_gradients_agree(name):
+    def gradients(path):
+        layer, x = built(name), tokens(37).requires_grad_()
+        mask = torch.arange(37) >= torch.tensor([[0], [5]])
+        y, state = layer(x, mask=mask, path=path, chunk_size=16)
+        floats = [s for s in state.tensors.values() if s.is_floating_point()]
+        (y.sin().sum() + sum(s.cos().sum() for s in floats)).backward()
+        leaves = {"x": x} | dict(layer.named_parameters())
+        return {name: leaf.grad for name, leaf in leaves.items() if leaf.grad is not None}
+
+    looped, chunked = gradients("scan"), gradients("chunk")
+    assert looped.keys() == chunked.keys()
+    assert {name: d for name, g in looped.items() if not (d := apart(g, chunked[name])) < 1e-10} == {}
+
+
+@pytest.mark.parametrize("name", SPECS)
+@pytest.mark.parametrize("path", ["scan", "chunk"])
+def test_a_split_of_the_sequence_does_not_show(name, path):
+    layer, x = built(name), tokens(50)
+    with torch.no_grad():
+        whole = layer(x, path=path)
+        state, outputs = None, []
+        for part in x.split([1, 20, 3, 26], 1):
+            y, state = layer(part, state, path=path)
+            outputs.append(y)
+    same(whole, (torch.cat(outputs, 1), state), 1e-12)
+    assert state.seen.tolist() == [50, 50]
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_left_padding_leaves_no_trace(name):
+    layer, x, pads = built(name), tokens(40, b=3), (0, 7, 33)
+    mask = torch.arange(40) >= torch.tensor(pads)[:, None]
+    with torch.no_grad():
+        for path in ("scan", "chunk"):
+            y, state = layer(x, mask=mask, path=path, chunk_size=16)
+            more = layer(x[:, :5], state, path=path)[0]
+            for i, pad in enumerate(pads):
+                alone, own = layer(x[i : i + 1, pad:], path=path, chunk_size=16)
+                assert apart(alone[0], y[i, pad:]) < 1e-12
+                assert not y[i, :pad].any()
+                assert apart(layer(x[i : i + 1, :5], own, path=path)[0][0], more[i]) < 1e-12
+            assert state.seen.tolist() == [40, 33, 7]
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_no_output_depends_on_a_later_token(name):
+    layer, x = built(name), tokens(40)
+    changed = x.clone()
+    changed[:, 25:] *= -1
+    with torch.no_grad():
+        y, z = layer(x)[0], layer(changed)[0]
+    assert apart(y[:, :25], z[:, :25]) < 1e-12
+    assert not torch.allclose(y[:, 25:], z[:, 25:])
+
+
+@pytest.mark.parametrize("name", ["gated_deltanet", "titans", "softmax"])
+def test_narrow_layers_keep_wide_states(name):
+    layer = built(name, torch.bfloat16)
+    y, state = layer(tokens(20, torch.bfloat16))
+    assert y.dtype == torch.bfloat16
+    assert all(x.dtype in (torch.float32, torch.bool) for x in state.tensors.values())
+
+
+def test_conjugate_gradients_solve_what_cholesky_solves():
+    exact = built("mesa")
+    by_gradients = MemoryLayer(
+        HIDDEN, 2, PRESETS["mesa"].but(learner=Ridge("cg")), head_dim=8, generator=0
+    ).double()
+    x = tokens(50)
+    for path in ("scan", "chunk"):
+        assert apart(exact(x, path=path)[0], by_gradients(x, path=path)[0]) < 1e-10
+
+
+def test_the_same_seed_gives_the_same_layer_and_no_other_numbers_are_drawn():
+    torch.manual_seed(0)
+    before = torch.get_rng_state()
+    first, second = built("titans"), built("titans")
+    assert torch.equal(torch.get_rng_state(), before)
+    assert all(torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True))
+
+
+def test_bad_input_is_named():
+    layer, x = built("gated_deltanet"), tokens(6)
+    state = layer(x)[1]
+    holed = x.clone()
+    holed[0, 0, 0] = torch.inf
+    right = torch.tensor([[1, 1, 1, 1, 1, 0]] * 2)
+    refused = {
+        "NaN or infinite": lambda: layer(holed),
+        "hidden|tokens, 8": lambda: layer(x[..., :5]),
+        "2 rows and x 1": lambda: layer(x[:1], state),
+        "belongs to": lambda: built("deltanet")(x, state),
+        "on the left": lambda: layer(x, mask=right),
+        "has seen tokens": lambda: layer(x, state, mask=right.flip(1)),
+        "mask has shape": lambda: layer(x, mask=right[:, :3]),
+        "path is 'fast'": lambda: layer(x, path="fast"),
+        "chunk_size is 0": lambda: layer(x, chunk_size=0),
+        "no preset 'gpt'": lambda: MemoryLayer(8, 2, "gpt"),
+        "no multiple": lambda: MemoryLayer(8, 3),
+        "needs them equal": lambda: MemoryLayer(8, 2, "ttt_linear", value_dim=3),
+    }
+    for message, call in refused.items():
+        with pytest.raises(InputError, match=message):
+            call()
+
+
+def test_parts_that_do_not_go_together_are_refused():
+    wrong = [
+        {"read": SoftmaxRead()},
+        {"store": BankStore()},
+        {"learner": MeanGradient()},
+        {"learner": Implicit(), "objective": Dot()},
+        {"store": MLPStore(), "retention": Decay("channel")},
+        {"read": NormalisedRead()},
+        {"learner": Ridge(), "store": MLPStore()},
+        {"rate": "step"},
+        {"rate": "channel"},
+        {"learner": Momentum(), "retention": Decay("channel")},
+        {"grad_at": "next"},
+        {"chunk": 0},
+    ]
+    for parts in wrong:
+        with pytest.raises(InputError):
+            MemorySpec(**parts)
