@@ -141,11 +141,13 @@ def test_rehearsal_is_a_chance_that_falls_with_the_lag(lags, rate):
 def test_a_full_rhythm_never_reads_while_it_writes():
     apart, open_always = Rhythm(1.0), Rhythm(0.0)
     assert apart.encoding.recalling == 0
-    assert apart.retrieval.writing == apart.retrieval.sensing == 0
+    assert apart.retrieval.sensing == 0
+    assert (apart.encoding.writing, apart.retrieval.writing) == (1, -1)
     assert open_always.encoding == open_always.retrieval
     for phase in torch.linspace(0, 6.28, 20).tolist():
         gates = Rhythm(0.7).at(phase)
-        assert gates.writing + gates.recalling == pytest.approx(1)
+        assert gates.sensing + gates.recalling == pytest.approx(1)
+        assert -1 <= gates.writing <= 1
 
 
 def test_a_curriculum_grows_when_the_task_is_mastered():

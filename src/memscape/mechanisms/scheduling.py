@@ -44,7 +44,10 @@ def lag_weights(lags: Float[Tensor, " k"], kind: str = "power", rate: float = 1.
 
 
 class Gates(NamedTuple):
-    """How open the three ways are at one moment, each in [0, 1]."""
+    """How open the ways are at one moment.
+
+    Sensing and recalling in [0, 1], writing in [-1, 1] (below 0: out).
+    """
 
     sensing: float
     recalling: float
@@ -55,9 +58,10 @@ class Gates(NamedTuple):
 class Rhythm:
     """A slow cycle that gates writing against reading, divided into slots for one item each.
 
-    With phase $\\varphi$: sensing and writing $\\frac12 (1 + X \\cos\\varphi)$, recalling $\\frac12 (1 - X
-    \\cos\\varphi)$. X = 1 keeps the two apart, X = 0 has them open half all the time (Hasselmo, Bodelon and
-    Wyble 2002, eq. 2.3 to 2.5, in the form with one depth for all three).
+    With phase $\\varphi$: sensing $\\frac12 (1 + X \\cos\\varphi)$, recalling $\\frac12 (1 - X
+    \\cos\\varphi)$, writing $X \\cos\\varphi + \\frac12 (1 - X)$. X = 1 keeps the two apart and weakens,
+    while it reads, the synapses that recall; X = 0 has everything open half all the time (after Hasselmo,
+    Bodelon and Wyble 2002, with one depth X for all three).
 
     Args:
         separation: X in [0, 1].
@@ -77,7 +81,7 @@ class Rhythm:
     def at(self, phase: float) -> Gates:
         """Return the gates at a phase in radians; 0 is the middle of encoding, pi that of retrieval."""
         swing = self.separation * math.cos(phase)
-        return Gates((1 + swing) / 2, (1 - swing) / 2, (1 + swing) / 2)
+        return Gates((1 + swing) / 2, (1 - swing) / 2, swing + (1 - self.separation) / 2)
 
     @property
     def encoding(self) -> Gates:

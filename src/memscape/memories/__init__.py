@@ -15,8 +15,11 @@ from memscape.memories.hierarchical import Hierarchical as Hierarchical
 from memscape.memories.hopfield import Hebbian as Hebbian
 from memscape.memories.margin import MaxMargin as MaxMargin
 from memscape.memories.pattern_memory import PatternMemory as PatternMemory
+from memscape.memories.phase_gated import PhaseGated as PhaseGated
 from memscape.memories.projection import Projection as Projection
 from memscape.memories.quadratic import Quadratic as Quadratic
+from memscape.memories.sparsey import Sparsey as Sparsey
+from memscape.memories.sparsey_sequence import SparseySequence as SparseySequence
 from memscape.memories.spiking_ca3 import SpikingCA3 as SpikingCA3
 from memscape.memories.storkey import Storkey as Storkey
 from memscape.memories.temporal import Temporal as Temporal

@@ -142,7 +142,8 @@ class CA3(CodeMemory):
         if not bool((size > 0).all()):
             raise InputError("a fragment without active bits asks for nothing; give at least one")
         least = size if bits is None else float(require_count(bits, "bits"))
-        return above(overlaps(self.synapses, asked), least)
+        shared = overlaps(self.synapses, asked.reshape(-1, self.units)).reshape(*asked.shape[:-1], self.cues)
+        return above(shared, least)
 
     def as_memory(self) -> Dense:
         """Return the contents as wells of an energy over -1 and +1, whose landscape can be measured."""
