@@ -17,6 +17,7 @@ from memscape.testing import ConformanceError, check_memory, checks
 MAKERS: dict[str, Callable] = {
     "CA3": lambda X: ms.memories.CA3(X, cues=8),
     "Quadratic": lambda X: Quadratic(X.T @ X),
+    "Sparsey": lambda X: ms.memories.Sparsey(X, generator=1),
     "SparseDistributed": lambda X: ms.memories.SparseDistributed(X, seed=1),
     "Willshaw": lambda X: ms.memories.Willshaw(X, active=10),
 }
