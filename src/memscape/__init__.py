@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from memscape import (
+        continual,
         core,
         engrams,
         kernels,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 from memscape.core.version import VERSION as __version__
 
 _ROOMS = (
+    "continual",
     "core",
     "engrams",
     "kernels",
@@ -63,8 +65,6 @@ _NAMES = {
 
 
 def __getattr__(name: str) -> Any:
-    if name == "landscape":
-        importlib.import_module("memscape.doors")  # so that it opens files and bare vectors, too
     if name in _ROOMS:
         return importlib.import_module(f"memscape.{name}")
     if name in _NAMES:
@@ -84,6 +84,7 @@ __all__ = [
     "__version__",
     "as_memory",
     "catalogue",
+    "continual",
     "core",
     "engrams",
     "kernels",

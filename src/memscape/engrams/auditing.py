@@ -74,23 +74,18 @@ def audit(
     Cost: per network about a dozen passes over the sets, and `relearn` steps; what the baselines cost.
 
     >>> import torch
-    >>> from memscape import engrams
-    >>> x, y = torch.eye(6).repeat(4, 1), torch.arange(6).repeat(4)
-    >>> model = torch.nn.Linear(6, 6)
-    >>> _ = model.weight.data.copy_(5 * torch.eye(6))
-    >>> stats = engrams.collect(model, [(x, y)], concept=lambda batch: batch[1])
-    >>> own = y == 2
+    >>> from memscape import engrams, patterns
+    >>> images, y = patterns.digits(1000)
+    >>> x, model = images.flatten(1), torch.nn.Linear(64, 10)
+    >>> weight = torch.linalg.solve(x.T @ x + torch.eye(64), x.T @ (torch.eye(10)[y] - 0.1)).T
+    >>> _ = model.weight.data.copy_(weight), model.bias.data.zero_()  # a classifier by ridge regression
+    >>> stats = engrams.collect(model, [(x, y)], concept=lambda batch: batch[1], progress=False)
+    >>> two, rest = (x[y == 2], y[y == 2]), (x[y != 2], y[y != 2])
     >>> found = engrams.audit(
-    ...     model,
-    ...     stats.engram(2),
-    ...     forget=(x[own], y[own]),
-    ...     retain=(x[~own], y[~own]),
-    ...     test=(x, y),
-    ...     relearn=0,
-    ...     generator=0,
+    ...     model, stats.engram(2), forget=two, retain=rest, test=(x, y), relearn=0, generator=0
     ... )
-    >>> found["engram erased"].forget, found["engram erased"].retain
-    (0.0, 1.0)
+    >>> found["engram erased"].forget < found["random rows erased"].forget
+    True
     """
     model = bare(model)
     rows = _Rows.of(forget, retain, test, unseen, inputs, labels)

@@ -98,7 +98,7 @@ def peer(**options: Any) -> Baseline:
         model.train(training)
         return editor.apply(editor.compute_engram_weights(target, total, **options))
 
-    run.prepare = _editor  # ty: ignore[unresolved-attribute]
+    run.prepare = _editor  # ty: ignore[missing-attribute]
     return run
 
 

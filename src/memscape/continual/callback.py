@@ -1,0 +1,36 @@
+"""The guard as a callback of transformers' Trainer, for fine-tuning that keeps what the model knew."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from memscape.continual.guard import SubspaceGuard
+
+
+def guarding_callback(guard: "SubspaceGuard") -> Any:
+    """Return a `transformers.TrainerCallback` that projects every step of a training run.
+
+    Raises:
+        ModuleNotFoundError: where transformers is not installed.
+    """
+    try:
+        from transformers import TrainerCallback
+    except ModuleNotFoundError:
+        raise ModuleNotFoundError(
+            "the callback is for transformers' Trainer, which is not installed: pip install memscape[hub]; "
+            "other loops use `with guard.guarding(optimizer):`"
+        ) from None
+
+    class Guarding(TrainerCallback):
+        """Attaches the guard to the trainer's optimiser when training begins, takes it off when it ends."""
+
+        def __init__(self) -> None:
+            self.attachment: Any = None
+
+        def on_train_begin(self, args: Any, state: Any, control: Any, **given: Any) -> None:
+            self.attachment = guard.attach(given["optimizer"])
+
+        def on_train_end(self, args: Any, state: Any, control: Any, **given: Any) -> None:
+            if self.attachment is not None:
+                self.attachment.remove()
+
+    return Guarding()
