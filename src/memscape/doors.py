@@ -85,9 +85,6 @@ def as_memory(x: Any, **options: Any) -> Any:
     )
 
 
-cards.register_opener(as_memory)
-
-
 def _is_bundle(path: Path) -> bool:
     if path.suffix != ".safetensors":
         return False

@@ -3,6 +3,7 @@
 What every final class says of itself. Files, tables and `as_memory` know classes by their card's name only.
 """
 
+import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,7 +43,6 @@ C = TypeVar("C", bound=type)
 
 _CLASSES: dict[str, Any] = {}
 _BUILDERS: dict[str, Callable] = {}
-_OPENERS: list[Callable] = []
 
 
 def register(cls: C) -> C:
@@ -93,24 +93,19 @@ def builder(name: str) -> Callable:
     return _BUILDERS[name]
 
 
-def register_opener(open_: Callable) -> None:
-    """Make `open_(x)` the way in which anything that holds wells becomes a memory."""
-    _OPENERS[:] = [open_]
-
-
 def opened(x: Any) -> Any:
-    """Return `x` as a memory: itself where it has an energy, else what its `as_memory()` or the opener gives.
+    """Return `x` as a memory: itself where it has an energy, else what `memscape.as_memory` makes of it.
 
     Raises:
-        CapabilityError: for what cannot be opened.
+        CapabilityError: for what holds no wells.
     """
     if hasattr(x, "landscape_energy"):
         return x
     if hasattr(x, "as_memory"):
         return x.as_memory()
-    vectors = isinstance(x, str | Path | list | tuple) or hasattr(x, "__array__")
-    if not (vectors and _OPENERS):
-        raise CapabilityError(
-            f"{type(x).__name__} has no energy; memscape.as_memory(x) makes a memory of vectors"
-        )
-    return _OPENERS[0](x)
+    if isinstance(x, str | Path | list | tuple) or hasattr(x, "__array__"):
+        # The front door is a name of the package, found when it is needed: core imports nothing above itself.
+        return importlib.import_module("memscape").as_memory(x)
+    raise CapabilityError(
+        f"{type(x).__name__} has no energy; memscape.as_memory(x) makes a memory of vectors and files"
+    )

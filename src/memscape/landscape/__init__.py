@@ -16,9 +16,12 @@ from memscape.landscape.correlation_design import CorrelationDesign as Correlati
 from memscape.landscape.correlation_design import design_correlation_matrix as design_correlation_matrix
 from memscape.landscape.cue_basins import CueBasins as CueBasins
 from memscape.landscape.design_result import Design as Design
+from memscape.landscape.entropy import EntropyCurve as EntropyCurve
+from memscape.landscape.entropy import configurational_entropy as configurational_entropy
 from memscape.landscape.exhaustive import census as census
 from memscape.landscape.exhaustive import exhaust as exhaust
 from memscape.landscape.forecasting import Forecast as Forecast
+from memscape.landscape.guarantees import guaranteed_radius as guaranteed_radius
 from memscape.landscape.hierarchy_design import HierarchyDesign as HierarchyDesign
 from memscape.landscape.hierarchy_design import design_correlations as design_correlations
 from memscape.landscape.kinetics import EscapeTimes as EscapeTimes
@@ -37,6 +40,8 @@ from memscape.landscape.rates import arrhenius as arrhenius
 from memscape.landscape.rates import rate_network as rate_network
 from memscape.landscape.result import Landscape as Landscape
 from memscape.landscape.sampling import survey as survey
+from memscape.landscape.scoring import Score as Score
+from memscape.landscape.scoring import score as score
 from memscape.landscape.shaping import design as design
 from memscape.landscape.strings import String as String
 from memscape.landscape.strings import string_between as string_between
