@@ -12,3 +12,4 @@ from memscape.sequence.lowrank import low_rank_scan as low_rank_scan
 from memscape.sequence.presets import PRESETS as PRESETS
 from memscape.sequence.spec import MemorySpec as MemorySpec
 from memscape.sequence.state import MemoryState as MemoryState
+from memscape.sequence.diagnosis import StateReport as StateReport

@@ -9,8 +9,9 @@ from memscape.core.arrays import require_count
 from memscape.core.errors import InputError
 from memscape.core.random import Generator, resolve
 from memscape.sequence.core import require_finite
-from memscape.sequence.mixers import LayerSizes, Stretch, mixer
+from memscape.sequence.mixers import HeadMixer, LayerSizes, Stretch, mixer
 from memscape.sequence.presets import PRESETS
+from memscape.sequence.signals import Owned
 from memscape.sequence.spec import MemorySpec
 from memscape.sequence.state import MemoryState
 
@@ -98,7 +99,7 @@ class MemoryLayer(nn.Module):
             raise InputError(f"path is {path!r}; give one of {', '.join(PATHS)}")
         self._check(x, state)
         if state is None:
-            tensors, tail = self.mixer.begin(x)  # ty: ignore[call-non-callable]
+            tensors, tail = self.mixer.begin(x)  # ty: ignore[not-callable]
             seen = torch.zeros(len(x), dtype=torch.long, device=x.device)
         else:
             tensors, tail, seen = dict(state.tensors), state.conv, state.seen
@@ -109,6 +110,11 @@ class MemoryLayer(nn.Module):
             return self._step(x, live, tensors, tail, seen)
         stretch = Stretch(x, live, seen, self._path(path, x), size)
         return self._run(stretch, tensors, tail)
+
+    @property
+    def owned(self) -> Owned:
+        """What the memory owns besides its state: first weights, layer norm, ridge."""
+        return self.mixer.owned if isinstance(self.mixer, HeadMixer) else Owned()
 
     def _path(self, path: str, x: Tensor) -> str:
         return ("chunk" if x.shape[1] > 1 else "scan") if path == "auto" else path

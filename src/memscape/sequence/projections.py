@@ -108,7 +108,7 @@ class Gates(nn.Module):
         """Return g, rate, gain, momentum and threshold by name, those that the spec has."""
         gates: dict[str, Tensor] = {}
         if self.fixed:
-            gates["g"] = self.slow.to(x.dtype).expand(*x.shape[:2], -1)  # ty: ignore[call-non-callable]
+            gates["g"] = self.slow.to(x.dtype).expand(*x.shape[:2], -1)  # ty: ignore[not-callable]
         elif self.spec.retention.gated:
             size = F.softplus(self.fade(x) + self.step)
             speed = self.speed.exp()

@@ -3,12 +3,17 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from memscape.core.errors import FileFormatError, InputError
 from memscape.core.files import load_bundle, save_bundle
+from memscape.sequence import editing, wells
+from memscape.sequence.diagnosis import StateReport, diagnosed
+from memscape.sequence.recalling import recalled
+from memscape.sequence.signals import Owned
 from memscape.sequence.spec import MemorySpec
 
 
@@ -70,6 +75,97 @@ class MemoryState:
         if index.ndim != 1 or not len(index) or int(index.min()) < 0 or int(index.max()) >= self.batch:
             raise InputError(f"index must be a list of rows in [0, {self.batch}); got {index.tolist()}")
         return self._each(lambda x: x[index])
+
+    def read(self, keys: Tensor, *, owned: Owned | None = None) -> Tensor:
+        """Return what keys recall, (b, h, p, V), before the layer's skip and norm.
+
+        Args:
+            keys: (p, K) for every row and head, or (b, h, p, K), as the memory sees them (after the layer's
+                projections and normalisation).
+            owned: `layer.owned`, which solved memories and those with a layer norm need.
+
+        Raises:
+            InputError: for another width.
+            CapabilityError: where nothing is stored, or `owned` is needed.
+        """
+        return recalled(self.spec, self.tensors, keys, owned)
+
+    def diagnose(
+        self, keys: Tensor | None = None, values: Tensor | None = None, *, owned: Owned | None = None
+    ) -> StateReport:
+        """Return how full the state is, how its keys disturb each other, and how well each is recalled.
+
+        Args:
+            keys: (p, K) or (b, h, p, K), for interference.
+            values: (p, V) or (b, h, p, V) with them, for the recall error of each key.
+            owned: `layer.owned`, where `read` needs it.
+
+        O(K V min(K, V)) per head.
+        """
+        return diagnosed(self.spec, self.tensors, self.seen, keys, values, owned)
+
+    def erase(self, key: Tensor, *, keep: Tensor | None = None, owned: Owned | None = None) -> "MemoryState":
+        """Erase what one key recalls, in place, and return the state; recalls of `keep` stay as they were.
+
+        $S \\leftarrow S - u\\,(k^T S) / (u \\cdot k)$ with u the part of k that is orthogonal to all keys to
+        keep (without `keep`, k itself: orthogonal keys are untouched). In a window the tokens with that key
+        are no longer looked at.
+
+        Args:
+            key: (K,) for every row and head, or (b, h, K).
+            keep: (p, K) or (b, h, p, K), keys whose recall must not change.
+            owned: `layer.owned`, for solved memories.
+
+        Raises:
+            InputError: for a key of zeros, one that the kept keys span, or one that no window holds.
+            CapabilityError: for networks.
+        """
+        self.tensors = editing.erased(self.spec, self.tensors, key, keep, owned)
+        return self
+
+    def merge(self, other: "MemoryState") -> "MemoryState":
+        """Add what another state of the same spec holds, in place, and return the state.
+
+        Exact for Hebb's rule and solved memories without decay, and for windows; see
+        `memscape.sequence.editing.merged`. The convolution goes on from this state.
+
+        Raises:
+            InputError: for a state of another spec or size.
+            CapabilityError: for networks.
+        """
+        if other.spec != self.spec:
+            raise InputError(f"the other state belongs to {other.spec}, this one to {self.spec}")
+        self.tensors = editing.merged(self.spec, self.tensors, other.tensors)
+        self.seen = self.seen + other.seen
+        return self
+
+    def as_memory(
+        self,
+        keys: Tensor | None = None,
+        *,
+        row: int = 0,
+        head: int = 0,
+        beta: float | None = None,
+        owned: Owned | None = None,
+    ) -> Any:
+        """Return one head as a memory that the tools of `landscape` measure.
+
+        A window is a `Continuous` memory of its keys: one step of its recall is one look of the head. Any
+        other state with `keys` is a `Continuous` memory of pairs, each key beside what it recalls. A matrix
+        alone is the `Quadratic` landscape $-k^T S v$ over key and value units of +-1 (Kosko 1988).
+
+        Args:
+            keys: (p, K) or (b, h, p, K).
+            row: of the batch.
+            head: which head.
+            beta: sharpness of a `Continuous` memory; None is the head's own, or what suits the pairs.
+            owned: `layer.owned`, where `read` needs it.
+
+        Raises:
+            InputError: for a row or head that is not there.
+            CapabilityError: for networks and solved memories without keys.
+        """
+        return wells.as_memory(self.spec, self.tensors, keys, row, head, beta, owned)
 
     def save(self, path: str | Path) -> None:
         """Write the state to a file; `MemoryState.load` reads it. Nothing in the file is ever executed."""
