@@ -52,7 +52,7 @@ def to_peft(engram: Engram, folder: str | Path, *, rank: int, alpha: float) -> P
         tensors |= _lora(engram.sites[name], pair.scaled(-alpha), width, biased)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    save_file(tensors, folder / "adapter_model.safetensors", metadata={"format": "pt"})
+    save_file(tensors, folder / "adapter_model.safetensors", metadata=_origin(engram))
     (folder / "adapter_config.json").write_text(json.dumps(_config(engram, width, biased), indent=2))
     return folder
 
@@ -89,6 +89,10 @@ def _lora(site: Site, pair: Delta, width: int, biased: bool) -> dict[str, Tensor
     return tensors | ({f"{key}lora_B.bias": offset.contiguous()} if biased else {})
 
 
+def _origin(engram: Engram) -> dict[str, str]:
+    return {"format": "pt", "engram": json.dumps(engram.concepts), "model_hash": engram.model_hash}
+
+
 def _config(engram: Engram, width: int, biased: bool) -> dict[str, Any]:
     return {
         "peft_type": "LORA",
@@ -102,7 +106,6 @@ def _config(engram: Engram, width: int, biased: bool) -> dict[str, Any]:
         "lora_bias": biased,
         "fan_in_fan_out": all(site.part.transposed for site in engram.sites.values()),
         "target_modules": [site.module for site in engram.sites.values()],
-        "memscape": {"concepts": engram.concepts, "model_hash": engram.model_hash},
     }
 
 

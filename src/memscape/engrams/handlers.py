@@ -112,7 +112,7 @@ def handler_of(module: nn.Module) -> Handler | None:
 
 
 def register(
-    layer: type[nn.Module], *, weight: str = "weight", bias: str | None = "bias", transposed: bool = False
+    layer: Any, *, weight: str = "weight", bias: str | None = "bias", transposed: bool = False
 ) -> Callable[[Callable[..., Tensor]], Callable[..., Tensor]]:
     """Return a decorator that makes layers of a type known by a function from their arguments to input rows.
 

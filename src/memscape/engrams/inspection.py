@@ -155,7 +155,7 @@ def find_sites(
 
 def _unread(name: str, module: nn.Module) -> dict[str, str]:
     """Return the own parameters of a module that are matrices: nothing reads them."""
-    own = [n for n, p in module.named_parameters(recurse=False) if p.ndim >= 2 and min(p.shape) > 1]
+    own = [n for n, p in module.named_parameters(recurse=False) if sum(d > 1 for d in p.shape) >= 2]
     return {name or "model": f"{type(module).__name__}: {', '.join(own)}"} if own else {}
 
 
