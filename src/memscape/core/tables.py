@@ -1,6 +1,7 @@
 """Tables of numbers from files: .npy, .npz, .safetensors, .csv, .tsv, .parquet."""
 
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from torch import Tensor
@@ -19,34 +20,54 @@ def read_table(path: str | Path) -> Tensor:
         FileFormatError: for an unknown suffix, a broken file, text where numbers are asked, or several
             tables.
     """
-    path = Path(path)
+    table = _numbers(Path(path), 2)
+    if table.ndim != 2:
+        raise FileFormatError(f"{str(path)!r} holds shape {tuple(table.shape)}; a table (p, n) is needed")
+    return table
+
+
+def read_column(path: str | Path) -> Tensor:
+    """Return the numbers (p,) of a file that holds one column, one row, or a one-dimensional array.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        FileFormatError: as `read_table`, and for more than one column.
+    """
+    table = _numbers(Path(path), 1)
+    if table.ndim == 2 and 1 in table.shape:
+        table = table.reshape(-1)
+    if table.ndim != 1:
+        raise FileFormatError(f"{str(path)!r} holds shape {tuple(table.shape)}; one column (p,) is needed")
+    return table
+
+
+def _numbers(path: Path, axes: int) -> Tensor:
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {str(path)!r}")
     if path.suffix not in SUFFIXES:
         raise FileFormatError(
             f"{str(path)!r} ends in {path.suffix!r}; tables are read from {', '.join(SUFFIXES)}"
         )
+    if not path.stat().st_size:
+        raise FileFormatError(f"{str(path)!r} is empty")
     try:
-        table = as_tensor(_read(path), str(path))
-    except (ValueError, OSError, KeyError) as error:
+        return as_tensor(_read(path, axes), str(path))
+    except (ValueError, OSError, KeyError, BadZipFile, EOFError) as error:
         raise FileFormatError(f"{str(path)!r} holds no readable table of numbers: {error}") from None
-    if table.ndim != 2:
-        raise FileFormatError(f"{str(path)!r} holds shape {tuple(table.shape)}; a table (p, n) is needed")
-    return table
 
 
-def _read(path: Path) -> object:
+def _read(path: Path, axes: int) -> object:
     if path.suffix == ".npy":
         return np.load(path, allow_pickle=False)
     if path.suffix == ".npz":
         with np.load(path, allow_pickle=False) as file:
-            return _only({name: file[name] for name in file.files}, path)
+            return _only({name: file[name] for name in file.files}, path, axes)
     if path.suffix == ".safetensors":
         from safetensors import SafetensorError
         from safetensors.torch import load_file
 
         try:
-            return _only(load_file(path), path)
+            return _only(load_file(path), path, axes)
         except SafetensorError as error:
             raise FileFormatError(f"{str(path)!r} is truncated or no safetensors file ({error})") from None
     if path.suffix == ".parquet":
@@ -54,8 +75,8 @@ def _read(path: Path) -> object:
     return _text(path)
 
 
-def _only(tables: dict, path: Path) -> object:
-    flat = {name: t for name, t in tables.items() if t.ndim == 2}
+def _only(tables: dict, path: Path, axes: int) -> object:
+    flat = {name: t for name, t in tables.items() if t.ndim in {axes, 2}}
     if len(flat) != 1:
         raise FileFormatError(
             f"{str(path)!r} holds {len(flat)} tables ({', '.join(flat)}); it must hold exactly one"
