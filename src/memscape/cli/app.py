@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from memscape.cli.catalogue import info, list_
+from memscape.cli.checking import check
 from memscape.cli.demo import demo
 from memscape.cli.explore import explore
 from memscape.cli.frame import Commands
@@ -43,6 +44,7 @@ def _root(
 
 app.command("demo")(demo)
 app.command("explore")(explore)
+app.command("check")(check)
 app.command("store")(store)
 app.command("recall")(recall)
 app.command("list")(list_)
