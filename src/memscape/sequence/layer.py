@@ -10,7 +10,7 @@ from memscape.core.errors import InputError
 from memscape.core.random import Generator, resolve
 from memscape.sequence.core import require_finite
 from memscape.sequence.mixers import HeadMixer, LayerSizes, Stretch, mixer
-from memscape.sequence.presets import PRESETS
+from memscape.sequence.presets import preset
 from memscape.sequence.signals import Owned
 from memscape.sequence.spec import MemorySpec
 from memscape.sequence.state import MemoryState
@@ -61,9 +61,7 @@ class MemoryLayer(nn.Module):
         generator: Generator = None,
     ):
         super().__init__()
-        if isinstance(spec, str) and spec not in PRESETS:
-            raise InputError(f"there is no preset {spec!r}; there are {', '.join(PRESETS)}")
-        self.spec = PRESETS[spec] if isinstance(spec, str) else spec
+        self.spec = preset(spec) if isinstance(spec, str) else spec
         self.sizes = _sizes(hidden_size, num_heads, head_dim, value_dim, conv_size)
         self.mixer = mixer(self.spec, self.sizes, resolve(generator))
 

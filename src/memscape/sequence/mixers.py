@@ -25,6 +25,8 @@ from memscape.sequence.signals import Owned, Signals
 from memscape.sequence.spec import MemorySpec
 
 Tensors = dict[str, Tensor]
+OPEN = 1.2785
+"""SiLU of this is 1: an output gate starts open, not nearly closed."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ class HeadMixer(nn.Module):
         if spec.finish != "plain":
             self.norm = nn.Parameter(torch.ones(values))
         if spec.finish == "gated_norm":
-            self.g_proj = linear(hidden, heads * values, generator)
+            self.g_proj = linear(hidden, heads * values, generator, bias=OPEN)
         self.o_proj = linear(heads * values, hidden, generator)
         self._own(generator)
 

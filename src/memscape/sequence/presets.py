@@ -1,5 +1,6 @@
 """The papers' layers as data: a name, and the parts that it is composed of."""
 
+from memscape.core.errors import InputError
 from memscape.sequence.objectives import L2, Dot, Huber, LayerNormL2, Lp
 from memscape.sequence.parts import (
     BankStore,
@@ -86,3 +87,10 @@ PRESETS: dict[str, MemorySpec] = {
     "gam": _TOKENS.but(store=BankStore(), read=SoftmaxRead(beta=1.0), short="linear"),
 }
 """One spec per paper: `MemoryLayer(64, 2, "titans")`, or `PRESETS["titans"].but(chunk=32)` for a variant."""
+
+
+def preset(name: str) -> MemorySpec:
+    """Return the spec of a preset; an unknown name is an `InputError` that lists the known ones."""
+    if name not in PRESETS:
+        raise InputError(f"there is no preset {name!r}; there are {', '.join(PRESETS)}")
+    return PRESETS[name]
