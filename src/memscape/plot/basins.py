@@ -8,17 +8,25 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from memscape.core.errors import InputError
+from memscape.core.recall import Kind
 from memscape.landscape.radii import Radius
+from memscape.landscape.result import Landscape
 from memscape.landscape.volumes import Basins
+from memscape.plot.kinds import KINDS
 from memscape.plot.style import FAINT, INK, line_style, new_figure, styled
+
+_HATCHES = {Kind.STORED: "", Kind.INVERTED: "", Kind.MIXTURE: "////", Kind.SPURIOUS: "...."}
 
 
 @styled
-def basin_bars(basins: Basins | Mapping[str, Basins], *, most: int = 10, columns: int = 2) -> Figure:
+def basin_bars(
+    basins: Basins | Landscape | Mapping[str, Basins | Landscape], *, most: int = 10, columns: int = 2
+) -> Figure:
     """Return a figure of the share of random starts that end in each of the widest wells, with intervals.
 
-    Dark bars are starts that end in a stored pattern, light ones in its negative. The title of a panel says
-    which share of all starts found a stored pattern or a negative.
+    Of `Basins`, dark bars are starts that end in a stored pattern, light ones in its negative. Of a
+    `Landscape` every minimum has a bar of its own, hatched by its kind. The title of a panel says which share
+    of all starts found a stored pattern or a negative.
 
     Args:
         basins: one measurement, or a mapping from names of memories to measurements: a panel each.
@@ -39,16 +47,47 @@ def basin_bars(basins: Basins | Mapping[str, Basins], *, most: int = 10, columns
         raise InputError("there are no basins to draw; give at least one measurement of landscape.basins")
     columns = min(columns, len(measured))
     rows = math.ceil(len(measured) / columns)
-    bars = min(most, max(len(one.fraction) for one in measured.values()))
+    bars = min(most, max(_wells(one) for one in measured.values()))
     figure = new_figure(max(3.6, 3.9 * columns), rows * (0.75 + 0.17 * bars))
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for index, (axes, (name, one)) in enumerate(zip(grid, measured.items(), strict=False)):
-        _draw_bars(axes, one, most, line_style(index)["color"] if name else line_style(1)["color"])
+        if isinstance(one, Landscape):
+            _draw_minima(axes, one, most)
+        else:
+            _draw_bars(axes, one, most, line_style(index)["color"] if name else line_style(1)["color"])
         axes.set_title(f"{name}: {100 * one.share:.0f} % found a stored one".removeprefix(": "))
     for axes in grid[len(measured) :]:
         axes.set_visible(False)
     figure.supxlabel("share of random starts (%)", fontsize=9)
     return figure
+
+
+def _wells(one: Basins | Landscape) -> int:
+    return len(one) if isinstance(one, Landscape) else len(one.fraction)
+
+
+def _draw_minima(axes: Axes, land: Landscape, most: int) -> None:
+    """One bar for each of the widest minima; deepest first where they are equally wide."""
+    if bool(land.basin.isnan().any()):
+        raise InputError("the basins of this landscape were not measured; use landscape.survey or exhaust")
+    width = 100 * land.basin.numpy()
+    order = np.argsort(-width, kind="stable")[:most]
+    places, ends = np.arange(len(order)), 100 * land.basin_interval[order].numpy()
+    labels = []
+    for place, well in zip(places, order.tolist(), strict=True):
+        kind, match = Kind(int(land.kind[well])), int(land.match[well])
+        colour = KINDS[kind]["color"]
+        face = "white" if _HATCHES[kind] else colour
+        axes.barh(place, width[well], color=face, edgecolor=colour, hatch=_HATCHES[kind], height=0.72)
+        sign = "\N{MINUS SIGN}" if kind == Kind.INVERTED else ""
+        labels.append(f"{sign}pattern {match}" if match >= 0 else kind.name.lower())
+    error = np.abs([width[order] - ends[:, 0], ends[:, 1] - width[order]])
+    if error.any():
+        axes.errorbar(width[order], places, xerr=error, fmt="none", ecolor=INK, elinewidth=1, capsize=2)
+    axes.set_yticks(places, labels)
+    axes.invert_yaxis()
+    axes.grid(axis="y", visible=False)
+    axes.set_xlim(left=0)
 
 
 def _draw_bars(axes: Axes, basins: Basins, most: int, colour: str) -> None:
