@@ -154,13 +154,15 @@ def _place(table, names, name):
 @typing.no_type_check
 def _costs(words, weights, theta, signs, cost):
     units = theta.shape[0]
+    cost[:] = theta
+    for j in range(units):  # row by row: J is symmetric, and a row is added in vector code
+        sign = 1.0 if words[j >> 6] >> np.uint64(j & 63) & np.uint64(1) else -1.0
+        signs[j] = sign
+        row = weights[j]
+        for i in range(units):
+            cost[i] += sign * row[i]
     for i in range(units):
-        signs[i] = 1.0 if words[i >> 6] >> np.uint64(i & 63) & np.uint64(1) else -1.0
-    for i in range(units):
-        h = theta[i]
-        for j in range(units):
-            h += weights[i, j] * signs[j]
-        cost[i] = 2.0 * signs[i] * h
+        cost[i] *= 2.0 * signs[i]
 
 
 @njit(cache=True)
