@@ -44,3 +44,20 @@ def test_a_table_is_no_column_and_a_column_no_table(tmp_path):
         read_column(tmp_path / "table.npy")
     with pytest.raises(FileFormatError, match="table"):
         read_table(tmp_path / "column.npy")
+
+
+def test_vectors_in_a_column_of_lists_are_a_table(tmp_path):
+    """As embeddings are kept: a text and its vector in a row."""
+    arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    x = torch.randn(5, 3, generator=torch.Generator().manual_seed(0))
+    path = tmp_path / "a.parquet"
+    parquet.write_table(arrow.table({"text": list("abcde"), "vector": list(x.numpy())}), path)
+    assert torch.equal(read_table(path), x)
+    parquet.write_table(arrow.table({f"x{i}": x[:, i].numpy() for i in range(3)}), path)
+    assert torch.equal(read_table(path), x.double())
+    parquet.write_table(arrow.table({"text": list("ab"), "vector": [[1.0], [1.0, 2.0]]}), path)
+    with pytest.raises(FileFormatError, match="differ in length"):
+        read_table(path)
+    parquet.write_table(arrow.table({"text": list("ab"), "x": [1.0, 2.0]}), path)
+    with pytest.raises(FileFormatError, match="columns text hold no numbers"):
+        read_table(path)

@@ -1,6 +1,8 @@
 """Tables of numbers from files: .npy, .npz, .safetensors, .csv, .tsv, .parquet."""
 
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
@@ -85,12 +87,28 @@ def _only(tables: dict, path: Path, axes: int) -> object:
 
 
 def _parquet(path: Path) -> np.ndarray:
+    """Return the one column of lists, whatever stands beside it, or all columns where each is of numbers."""
     try:
-        from pyarrow import parquet  # ty: ignore[import-not-found]
+        types: Any = import_module("pyarrow.types")
+        compute: Any = import_module("pyarrow.compute")
+        parquet: Any = import_module("pyarrow.parquet")
     except ImportError:
-        raise FileFormatError("reading .parquet needs pyarrow: pip install pyarrow") from None
-    columns = parquet.read_table(path).to_pydict()
-    return np.stack([np.asarray(c, dtype=np.float64) for c in columns.values()], axis=1)
+        raise FileFormatError("reading .parquet needs pyarrow: pip install 'memscape[tables]'") from None
+    table = parquet.read_table(path)
+    kinds = (types.is_list, types.is_large_list, types.is_fixed_size_list)
+    lists = [field.name for field in table.schema if any(kind(field.type) for kind in kinds)]
+    if len(lists) == 1:
+        column = table.column(lists[0]).combine_chunks()
+        if len(compute.unique(compute.list_value_length(column))) != 1:
+            raise FileFormatError(f"{str(path)!r}: the lists of column {lists[0]!r} differ in length")
+        return compute.list_flatten(column).to_numpy(zero_copy_only=False).reshape(len(column), -1)
+    numbers = (types.is_integer, types.is_floating, types.is_boolean)
+    if other := [f.name for f in table.schema if not any(kind(f.type) for kind in numbers)]:
+        raise FileFormatError(
+            f"{str(path)!r}: columns {', '.join(other)} hold no numbers; keep one column of lists, or only"
+            " numbers"
+        )
+    return np.stack([column.to_numpy().astype(np.float64) for column in table.columns], axis=1)
 
 
 def _text(path: Path) -> np.ndarray:
