@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-NAMES = ("descent", "retrieval", "storage", "census", "check")
+NAMES = ("descent", "retrieval", "storage", "census", "check", "survey")
 
 
 def main() -> int:

@@ -38,6 +38,10 @@ class Wells(ABC):
         """Enter wells again, in their order."""
         for state, size in zip(states, plateau.tolist(), strict=True):
             self._enter(state, size)
+        self._refilled(states, plateau)
+
+    @abstractmethod
+    def _refilled(self, states: Tensor, plateau: Tensor) -> None: ...
 
     def _enter(self, state: Tensor, plateau: int) -> int:
         self.states.append(state.clone())
@@ -55,14 +59,13 @@ class DiscreteWells(Wells):
     def place(self, ends: Ends) -> Int[np.ndarray, " b"]:
         result = np.empty(len(ends.states), np.int64)
         for row, name in enumerate(names(ends.states)):
-            known = self._index.get(name)
-            result[row] = self._enter(ends.states[row], int(ends.plateau[row])) if known is None else known
+            if name not in self._index:
+                self._index[name] = self._enter(ends.states[row], int(ends.plateau[row]))
+            result[row] = self._index[name]
         return result
 
-    def _enter(self, state: Tensor, plateau: int) -> int:
-        index = super()._enter(state, plateau)
-        self._index[names(state[None])[0]] = index
-        return index
+    def _refilled(self, states: Tensor, plateau: Tensor) -> None:
+        self._index = {name: index for index, name in enumerate(names(states))}
 
 
 class RealWells(Wells):
@@ -95,15 +98,13 @@ class RealWells(Wells):
             left = left[~same]
         if bool(ends.flat.any()):
             if self._plain == _NOWHERE:
-                self._enter(ends.states[int(ends.flat.nonzero()[0, 0])], 0)
+                self._plain = self._enter(ends.states[int(ends.flat.nonzero()[0, 0])], 0)
             result[ends.flat.numpy()] = self._plain
         return result
 
-    def _enter(self, state: Tensor, plateau: int) -> int:
-        index = super()._enter(state, plateau)
-        if plateau == 0:
-            self._plain = index
-        return index
+    def _refilled(self, states: Tensor, plateau: Tensor) -> None:
+        plain = (plateau == 0).nonzero()[:, 0].tolist()
+        self._plain = plain[0] if plain else _NOWHERE
 
     def _distances(self, a: Tensor, b: Tensor) -> Tensor:
         return torch.cdist(a.double(), b.double(), compute_mode="donot_use_mm_for_euclid_dist") / (
