@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 # Compiled kernels are cached once, for every process of every target.
 export NUMBA_CACHE_DIR := $(CURDIR)/.cache/numba
 
-.PHONY: help demo test lint test-slow test-gpu bench docs format clean
+.PHONY: help demo test lint test-slow test-gpu bench replicate docs format clean
 .DELETE_ON_ERROR:
 
 help:
@@ -41,6 +41,10 @@ test-gpu: ## the tests marked gpu, with PYTHON and the torch that it has
 
 bench: $(VENV)/.bench ## benchmarks against peers, in one process run
 	$(BIN)/python -m benchmarks
+
+replicate: $(VENV)/.base ## the claims of papers that take seconds or minutes; renews results/ and the pages made from it
+	$(BIN)/memscape replicate --tier minutes
+	$(BIN)/python -m memscape.replications.systems --write
 
 docs: $(VENV)/.dev ## the map's tables and the site/ folder
 	$(BIN)/python -m memscape.replications.systems --write

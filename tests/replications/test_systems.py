@@ -103,7 +103,7 @@ def test_the_pages_show_the_map_as_it_is():
 
 def test_writing_fills_the_space_between_the_markers_and_nothing_else(tmp_path):
     (tmp_path / "docs").mkdir()
-    for name in ("README.md", "docs/map.md"):
+    for name in ("README.md", "docs/map.md", "docs/claims.md"):
         markers = "<!-- map: written from systems.toml -->\nobsolete lines\n<!-- map: end -->"
         (tmp_path / name).write_text(f"before\n{markers}\nafter\n")
     main(["--write", "--root", str(tmp_path)])

@@ -9,6 +9,7 @@ from memscape.cli.checking import check
 from memscape.cli.demo import demo
 from memscape.cli.explore import explore
 from memscape.cli.frame import Commands
+from memscape.cli.replicate import replicate
 from memscape.cli.store import recall, store
 
 # Rich help would cost half of the start-up time; an unexpected error keeps Python's own traceback.
@@ -47,6 +48,7 @@ app.command("explore")(explore)
 app.command("check")(check)
 app.command("store")(store)
 app.command("recall")(recall)
+app.command("replicate")(replicate)
 app.command("list")(list_)
 app.command("info")(info)
 

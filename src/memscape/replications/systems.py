@@ -1,7 +1,8 @@
 """The map: which systems of the literature the library covers, and how far each one is.
 
 `systems.toml` is the only place where a row is written; the tables of README.md and docs/map.md are made from
-it by `python -m memscape.replications.systems --write`, and a test asserts that they are fresh.
+it, those of claims from results/, by `python -m memscape.replications.systems --write`, and a test asserts
+that they are fresh.
 """
 
 import argparse
@@ -12,6 +13,8 @@ from importlib.resources import files
 from pathlib import Path
 
 from memscape.core.errors import InputError
+from memscape.replications.pages import CLAIMS, claims_body, fresh_pages
+from memscape.replications.runner import read_all
 
 STATES = {
     "working": "the bar is met",
@@ -200,13 +203,18 @@ def _cell(text: str) -> str:
 
 
 def fresh(root: Path | str = ".") -> dict[Path, str]:
-    """Return the text that README.md and docs/map.md under `root` should have, with their tables rewritten.
+    """Return the text that every generated page under `root` should have.
+
+    The tables of README.md and docs/map.md come from systems.toml, those of docs/claims.md and of the pages
+    with blocks of results from the files in results/.
 
     Raises:
-        InputError: if a file or its two markers are missing.
+        InputError: if a file or its two markers are missing, or a block names a result that does not exist.
     """
-    bodies = {"README.md": f"{summary()}\n\n{table()}", "docs/map.md": page()}
-    return {Path(root) / name: _between(Path(root) / name, body) for name, body in bodies.items()}
+    measured = claims_body(read_all(Path(root) / "results"))
+    bodies = {"README.md": f"{summary()}\n\n{table()}", "docs/map.md": page(), CLAIMS: measured}
+    written = {Path(root) / name: _between(Path(root) / name, body) for name, body in bodies.items()}
+    return written | fresh_pages(root)
 
 
 def _between(path: Path, body: str) -> str:
@@ -220,9 +228,9 @@ def _between(path: Path, body: str) -> str:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Print the map as a table, or with --write renew the tables of README.md and docs/map.md."""
+    """Print the map as a table, or with --write renew every generated table of README.md and docs/."""
     parser = argparse.ArgumentParser(prog="python -m memscape.replications.systems", description=main.__doc__)
-    parser.add_argument("--write", action="store_true", help="renew README.md and docs/map.md")
+    parser.add_argument("--write", action="store_true", help="renew the generated tables")
     parser.add_argument("--root", default=".", help="the root of the checkout (default: here)")
     chosen = parser.parse_args(arguments)
     if not chosen.write:
