@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-NAMES = ("descent", "retrieval", "storage", "census", "check", "survey")
+NAMES = ("descent", "retrieval", "storage", "census", "check", "survey", "sequence")
 
 
 def main() -> int:
