@@ -257,6 +257,12 @@ def test_forecast_errors_are_zero_where_nothing_is_ever_confused():
     assert forecast.room == 3000
 
 
+def test_few_cues_forecast_little():
+    """Two cues that never fail say next to nothing, however often they are resampled."""
+    forecast = recall_forecast(torch.zeros(2, 4, dtype=torch.int64), 99, torch.tensor([True, False]), seed=0)
+    assert float(forecast.interval[:, 0].max()) < 0.5
+
+
 def test_a_cue_that_is_asked_again_is_as_near_as_before():
     x = unit(drawn(50, 20, seed=0))
     q = unit(x + 0.3 * drawn(50, 20, seed=1))

@@ -19,6 +19,7 @@ from jaxtyping import Bool, Float, Int
 from scipy.special import gammaln
 from torch import Tensor
 
+from memscape.core.intervals import share_interval
 from memscape.core.random import derived
 
 FARTHEST = 4.0
@@ -43,7 +44,7 @@ class Forecast:
         load: numbers of vectors, duplicates counted once.
         share: of the cues, what is had at each load: those whose best vector is the right one; or those whose
             winner of today wins again when they are asked again with the noise of another cue.
-        interval: (k, 2) its interval, from resampled cues.
+        interval: (k, 2) its interval: of resampled cues, and at least that of as many counted ones.
         known: False where the share is a forecast.
         error: root mean square error of the same forecast, made from random halves of the vectors, on cues
             that it had not seen; in points of share.
@@ -162,14 +163,13 @@ def recall_forecast(
     fitted = _Fitted(counts, others, seed)
     loads = sorted({max(1, round(growth * (others + 1))) for growth in _GROWN})
     shares = torch.stack([fitted.none(load - 1) for load in loads])
-    tails = torch.tensor([0.5 - level / 2, 0.5 + level / 2], dtype=torch.float64)
     errors = _errors(counts, fitting, seed)
     growth, is_open = _room(fitted.share[:1], allowed)
     return Forecast(
         kind=kind,
         load=tuple(loads),
         share=tuple(shares[:, 0].tolist()),
-        interval=torch.quantile(shares[:, 1:], tails, dim=1).T,
+        interval=_interval(shares, len(counts), level),
         known=tuple(load <= others + 1 for load in loads),
         error=float(errors.square().mean().sqrt()),
         worst=float(errors.abs().max()),
@@ -207,6 +207,14 @@ def _errors(counts: Tensor, fitting: Tensor, seed: int) -> Tensor:
         folds = torch.randperm(counts.shape[1], generator=derived(seed, 12, index))[: counts.shape[1] // 2]
         errors.append(float(none_at(rates(counts[fitting][:, folds].sum(1)), 2.0)[0]) - measured)
     return torch.tensor(errors, dtype=torch.float64)
+
+
+def _interval(shares: Tensor, cues: int, level: float) -> Tensor:
+    """Return what covers the resamples, and the interval of as many counted cues: few cues resample alike."""
+    tails = torch.tensor([0.5 - level / 2, 0.5 + level / 2], dtype=torch.float64)
+    ends = torch.quantile(shares[:, 1:], tails, dim=1)
+    counted = share_interval((shares[:, 0] * cues).round(), cues, level=level)
+    return torch.stack([torch.minimum(ends[0], counted[:, 0]), torch.maximum(ends[1], counted[:, 1])], 1)
 
 
 def _room(share: Tensor, allowed: float) -> tuple[float, bool]:
