@@ -8,8 +8,9 @@ import torch
 
 import memscape as ms
 from memscape.core.errors import InputError
-from memscape.landscape.barriers import escape_bounds, near_pairs, passes_between
+from memscape.landscape.barriers import escape_bounds, passes_between
 from memscape.landscape.exhaustive import exhaust
+from memscape.landscape.pairing import near_pairs
 from memscape.landscape.tree import merge_tree
 
 CLASSES = ["Hebbian", "Projection", "Dense"]

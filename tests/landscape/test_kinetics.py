@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 import memscape as ms
 from memscape.core.errors import CapabilityError, InputError, SizeError
 from memscape.landscape.kinetics import escape_times
-from memscape.landscape.rates import arrhenius, rate_network
+from memscape.landscape.rates import rate_network
 from memscape.landscape.result import Landscape
+from memscape.landscape.temperatures import arrhenius
 
 
 def small(name="Projection", seed=1, n=8, p=2):

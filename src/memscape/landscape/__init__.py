@@ -34,9 +34,7 @@ from memscape.landscape.perturbing import perturb as perturb
 from memscape.landscape.perturbing import perturbation as perturbation
 from memscape.landscape.radii import Radius as Radius
 from memscape.landscape.radii import radius as radius
-from memscape.landscape.rates import Arrhenius as Arrhenius
 from memscape.landscape.rates import RateNetwork as RateNetwork
-from memscape.landscape.rates import arrhenius as arrhenius
 from memscape.landscape.rates import rate_network as rate_network
 from memscape.landscape.result import Landscape as Landscape
 from memscape.landscape.sampling import survey as survey
@@ -45,6 +43,8 @@ from memscape.landscape.scoring import score as score
 from memscape.landscape.shaping import design as design
 from memscape.landscape.strings import String as String
 from memscape.landscape.strings import string_between as string_between
+from memscape.landscape.temperatures import Arrhenius as Arrhenius
+from memscape.landscape.temperatures import arrhenius as arrhenius
 from memscape.landscape.tolerance import Tolerance as Tolerance
 from memscape.landscape.tree import Tree as Tree
 from memscape.landscape.tree import merge_tree as merge_tree

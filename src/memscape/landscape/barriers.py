@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int
-from scipy.cluster.hierarchy import DisjointSet
 from torch import Tensor
 
 from memscape.core.arrays import as_tensor, require_count
@@ -14,10 +13,12 @@ from memscape.core.errors import InputError
 from memscape.core.progress import Progress, ProgressOption
 from memscape.kernels.packing import unpack
 from memscape.landscape.crossing import Crossing, crossing
-from memscape.landscape.result import escape_barriers
+from memscape.landscape.pairing import chosen_wells, near_pairs, spanning
+from memscape.landscape.result import escape_barriers, plain_values
 from memscape.landscape.strings import string_passes
 from memscape.landscape.subject import Subject, discrete_subject
 from memscape.landscape.tree import merge_tree
+from memscape.mechanisms.distances import Distances
 
 EXACT_UNITS = 16
 """Differing units up to which the passes of the tree are searched over all ways."""
@@ -76,13 +77,8 @@ class Barriers:
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything but the saddles as plain Python values, ready for JSON; infinite is None."""
-        plain: dict[str, Any] = {}
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, Tensor):
-                value = [v if math.isfinite(v) else None for v in value.tolist()]
-            if field.name != "joins":
-                plain[field.name] = value
+        kept = [field.name for field in fields(self) if field.name != "joins"]
+        plain = {name: plain_values(getattr(self, name)) for name in kept}
         return plain | {"edges": self.joins.edges.tolist(), "passes": self.joins.passes.tolist()}
 
     def __repr__(self) -> str:
@@ -137,7 +133,8 @@ def passes_between(
     >>> edges.shape, bool((passes >= memory.energy(memory.patterns).max()).all())
     (torch.Size([2, 2]), True)
     """
-    return _search(memory, minima, energy, lowest, also, width, neighbours, visits, field, progress).joins
+    plan = _Plan(lowest, also, width, neighbours, visits)
+    return _search(memory, minima, energy, plan, field, progress).joins
 
 
 def escape_bounds(
@@ -174,44 +171,43 @@ def escape_bounds(
     >>> bool(bounds.proved.all()), bool(((bounds.upper - land.barrier).abs() < 1e-9).all())
     (True, True)
     """
-    return _search(memory, minima, energy, lowest, also, width, neighbours, visits, field, progress)
+    plan = _Plan(lowest, also, width, neighbours, visits)
+    return _search(memory, minima, energy, plan, field, progress)
+
+
+class _Plan(NamedTuple):
+    """Which wells are joined, and how hard passes between them are looked for."""
+
+    lowest: int
+    also: object
+    width: int
+    neighbours: int
+    visits: int
 
 
 def _search(
-    memory: Any,
-    minima: object,
-    energy: object,
-    lowest: int,
-    also: object,
-    width: int,
-    neighbours: int,
-    visits: int,
-    field: object,
-    progress: ProgressOption,
+    memory: Any, minima: object, energy: object, plan: _Plan, field: object, progress: ProgressOption
 ) -> Barriers:
-    require_count(lowest, "lowest")
-    require_count(width, "width")
-    require_count(neighbours, "neighbours")
-    require_count(visits, "visits", low=0)
+    for name in ("lowest", "width", "neighbours", "visits"):
+        require_count(getattr(plan, name), name, low=0 if name == "visits" else 1)
     states = as_tensor(minima, "minima")
     if states.ndim != 2:
         raise InputError(f"minima have shape {tuple(states.shape)}; give (k, n), one row per minimum")
     held = getattr(memory, "landscape_energy", None)
-    if getattr(held, "norm", 0.0) != 0.0 or type(held).__name__ == "Distances":
-        return _along_strings(memory, states, energy, lowest, also, neighbours, progress)
+    if isinstance(held, Distances) or getattr(held, "norm", 0.0) != 0.0:
+        return _along_strings(memory, states, energy, plan, progress)
     subject = discrete_subject(memory, field)
     if states.shape[1] != subject.energy.units:
         raise InputError(f"minima have {states.shape[1]} units and the memory {subject.energy.units}")
     states = states.to(torch.int8).cpu()
     level = _energies(subject.energies(states) if energy is None else energy, len(states))
-    wells = chosen_wells(level, lowest, also)
-    pairs = near_pairs(states[wells], neighbours)
+    wells = chosen_wells(level, plan.lowest, plan.also)
     search = _Search(subject, states[wells], level[wells], Progress(progress, 0, "passes between wells"))
     with search.bar:
-        search.join(pairs, width)
+        search.join(near_pairs(states[wells], plan.neighbours), plan.width)
         search.refine()
-        search.flood(visits)
-    return search.result(wells, visits)
+        search.flood(plan.visits)
+    return search.result(wells, plan.visits)
 
 
 class _Search:
@@ -292,17 +288,11 @@ class _Search:
 
 
 def _along_strings(
-    memory: Any,
-    states: Tensor,
-    energy: object,
-    lowest: int,
-    also: object,
-    neighbours: int,
-    progress: ProgressOption,
+    memory: Any, states: Tensor, energy: object, plan: _Plan, progress: ProgressOption
 ) -> Barriers:
     level = _energies(memory.energy(states).double() if energy is None else energy, len(states))
-    wells = chosen_wells(level, lowest, also)
-    pairs = near_pairs(states[wells], neighbours)
+    wells = chosen_wells(level, plan.lowest, plan.also)
+    pairs = near_pairs(states[wells], plan.neighbours)
     passes, saddles, complete = string_passes(memory, states[wells], pairs, progress=progress)
     pairs = pairs[: len(passes)]
     kept = spanning(len(wells), pairs, passes)
@@ -319,38 +309,3 @@ def _energies(given: object, count: int) -> Tensor:
     if len(energy) != count:
         raise InputError(f"there are {count} minima and {len(energy)} energies; give one for each")
     return energy
-
-
-def chosen_wells(energy: Float[Tensor, " k"], lowest: int, also: object) -> Int[Tensor, " c"]:
-    """Return the indices of the `lowest` deepest wells and of those in `also`, ascending."""
-    order = energy.argsort(stable=True)[:lowest]
-    more = torch.as_tensor(also, dtype=torch.int64).reshape(-1)
-    if len(more) and (int(more.min()) < 0 or int(more.max()) >= len(energy)):
-        raise InputError(f"also names wells outside 0 ... {len(energy) - 1}")
-    return torch.cat([order, more]).unique()
-
-
-def near_pairs(states: Tensor, neighbours: int) -> Int[Tensor, "e 2"]:
-    """Return each state's pairs with its nearest ones, and those that make the whole connected.
-
-    Pairs are (smaller, larger), each once. O(c^2 n).
-    """
-    count = len(states)
-    apart = torch.cdist(states.double(), states.double())
-    apart.fill_diagonal_(math.inf)
-    near = apart.argsort(dim=1, stable=True)[:, : min(neighbours, count - 1)]
-    first = torch.arange(count)[:, None].expand_as(near)
-    every = torch.combinations(torch.arange(count), 2)
-    tree = every[spanning(count, every, apart[every[:, 0], every[:, 1]])]
-    pairs = torch.cat([torch.stack([first, near], -1).reshape(-1, 2), tree])
-    return pairs.sort(1).values.unique(dim=0) if len(pairs) else pairs
-
-
-def spanning(count: int, edges: Int[Tensor, "e 2"], passes: Float[Tensor, " e"]) -> Int[Tensor, " m"]:
-    """Return which edges join `count` wells at the lowest passes (Kruskal 1956), lowest first."""
-    group, kept = DisjointSet(range(count)), []
-    ends = edges.tolist()
-    for edge in passes.argsort(stable=True).tolist():
-        if group.merge(*ends[edge]):
-            kept.append(edge)
-    return torch.tensor(kept, dtype=torch.int64)

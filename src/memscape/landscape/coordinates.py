@@ -12,6 +12,7 @@ from memscape.core.arrays import as_tensor, require_width
 from memscape.core.errors import InputError
 from memscape.core.progress import Progress, ProgressOption
 from memscape.core.random import Generator, draw_seed
+from memscape.landscape.result import plain_values
 from memscape.landscape.volumes import require_wells
 from memscape.mechanisms.descent import Asynchronous
 from memscape.mechanisms.dynamics import Dynamics
@@ -128,12 +129,7 @@ class Drive:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain Python values, ready for JSON; what is not finite is None."""
-        plain: dict[str, Any] = {}
-        for field in fields(self):
-            value = getattr(self, field.name)
-            value = value.tolist() if isinstance(value, Tensor) else value
-            plain[field.name] = None if isinstance(value, float) and not math.isfinite(value) else value
-        return plain
+        return {field.name: plain_values(getattr(self, field.name)) for field in fields(self)}
 
     def __repr__(self) -> str:
         came = (

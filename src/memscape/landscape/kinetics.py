@@ -14,15 +14,12 @@ from memscape.core.arrays import require_count, require_fraction
 from memscape.core.errors import CapabilityError, InputError, SizeError
 from memscape.core.progress import Progress, ProgressOption
 from memscape.core.random import Generator, draw_seed
-from memscape.kernels.walks import Walks, go_on, go_on_by_fields, state_names
 from memscape.landscape.exhaustive import LARGEST, exhaust
-from memscape.landscape.mapper import DiscreteMapper
-from memscape.landscape.plateau_search import names, states_of
-from memscape.landscape.result import Landscape
-from memscape.landscape.subject import as_quadratic, discrete_subject, quadratic_scale
+from memscape.landscape.plateau_search import names
+from memscape.landscape.result import Landscape, plain_values
+from memscape.landscape.subject import discrete_subject
+from memscape.landscape.walking import Left, Walker
 from memscape.mechanisms.energies import Energy
-
-_PART = 1 << 10  # flips of each walk between two looks at the progress
 
 
 @dataclass(frozen=True)
@@ -75,11 +72,7 @@ class EscapeTimes:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain Python values, ready for JSON; what is not finite is None."""
-        plain: dict[str, Any] = {}
-        for field in fields(self):
-            value = getattr(self, field.name)
-            plain[field.name] = _plain(value.tolist()) if isinstance(value, Tensor) else value
-        return plain
+        return {field.name: plain_values(getattr(self, field.name)) for field in fields(self)}
 
     def __repr__(self) -> str:
         s = self.settings
@@ -141,7 +134,7 @@ def escape_times(
     land, energy = measured(landscape, memory)
     seed = draw_seed(generator)
     chosen = _wells(wells, len(land))
-    rows, walker = [], _Walker(energy, land, temperature, seed, most_flips)
+    rows, walker = [], Walker(energy, land, temperature, seed, most_flips)
     with Progress(progress, len(chosen) * runs, "walks out of wells") as bar:
         for place, well in enumerate(chosen.tolist()):
             done = walker.leave(well, runs, place * runs, bar)
@@ -194,88 +187,10 @@ def _wells(wells: object, count: int) -> Int[Tensor, " w"]:
     return chosen
 
 
-@dataclass
-class _Left:
-    """How the walks out of one well ended: the name of each end's minimum, None where a walk was ended."""
-
-    walks: Walks
-    ends: list[bytes | None]
-
-
-class _Walker:
-    """Walks over one energy, and the states without a lower neighbour that are no minima of their own."""
-
-    def __init__(self, energy: Energy, land: Landscape, temperature: float, seed: int, most: int):
-        self.land, self.seed, self.most, self.units = land, seed, most, energy.units
-        self.mapper = DiscreteMapper(energy)
-        quadratic = as_quadratic(energy)
-        largest = float(land.energy.abs().max()) if len(land) else 1.0
-        if quadratic is None:
-            self.temperature, self.slack, self.energy = temperature, 1e-9 * largest, energy
-            self.quadratic = None
-        else:
-            scale = quadratic_scale(energy)
-            weights, theta = (np.ascontiguousarray(part, dtype=np.float64) for part in quadratic)
-            self.quadratic = (weights, theta)
-            self.temperature, self.slack = temperature / scale, 1e-9 * largest / scale
-
-    def leave(self, well: int, runs: int, first: int, bar: Progress) -> _Left:
-        """Let `runs` walks out of a well until each has reached another minimum."""
-        start = self.land.minima[well].to(torch.int8)
-        own = self.mapper.plateau_of(start)
-        passed = self._named(own.states)
-        walks = Walks.start(start.numpy(), runs, first)
-        ends: list[bytes | None] = [None] * runs
-        going, most = np.arange(runs), 0
-        while len(going) and most < self.most:
-            most = min(most + _PART, self.most)
-            passed = self._until(walks, going, passed, ends, own.states[0], most)
-            still = np.array([ends[row] is None for row in going], dtype=bool)
-            going = going[still]
-            ended = len(still) - len(going) if most < self.most else len(still)
-            if not bar.update(ended):
-                break
-        return _Left(walks, ends)
-
-    def _until(
-        self, walks: Walks, rows: np.ndarray, passed: np.ndarray, ends: list, own: bytes, most: int
-    ) -> np.ndarray:
-        """Go on with some walks until they have left or made `most` flips; return what is passed through."""
-        while len(rows):
-            part = Walks(*(getattr(walks, f.name)[rows] for f in fields(walks)))
-            self._move(part, passed, most)
-            for f in fields(walks):
-                getattr(walks, f.name)[rows] = getattr(part, f.name)
-            rows = rows[part.resting]
-            again = []
-            for row in rows.tolist():
-                plateau = self.mapper.plateau_of(torch.from_numpy(walks.states[row]))
-                if plateau.exit is None and plateau.states[0] != own:
-                    ends[row] = plateau.states[0]
-                else:  # a plateau that leads on, or back into the well
-                    passed = np.union1d(passed, self._named(plateau.states))
-                    again.append(row)
-            rows = np.array(again, dtype=np.int64)
-        return passed
-
-    def _move(self, walks: Walks, passed: np.ndarray, most: int) -> None:
-        options: dict[str, Any] = {"temperature": self.temperature, "seed": self.seed, "slack": self.slack}
-        if self.quadratic is not None:
-            go_on(walks, *self.quadratic, passed, most=most, **options)
-        else:
-            go_on_by_fields(walks, self._field, passed, most=most, **options)
-
-    def _field(self, states: Tensor) -> Tensor:
-        return self.energy.field(states.float()).cpu()
-
-    def _named(self, known: list[bytes]) -> np.ndarray:
-        return np.sort(state_names(states_of(known, self.units).numpy()))
-
-
 def _summary(
     land: Landscape,
     wells: Tensor,
-    rows: list[_Left],
+    rows: list[Left],
     temperature: float,
     level: float,
     seed: int,
@@ -316,9 +231,3 @@ def _exponential(stayed: Tensor, escapes: Tensor, level: float) -> Float[Tensor,
     low = 2 * time / stats.chi2.ppf(1 - tail, 2 * count + 2)
     high = np.where(count > 0, 2 * time / stats.chi2.ppf(tail, np.maximum(2 * count, 1)), np.inf)
     return torch.from_numpy(np.stack([low, high], -1))
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_plain(v) for v in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

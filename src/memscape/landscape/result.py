@@ -117,7 +117,7 @@ class Landscape:
             value = getattr(self, field.name)
             if field.name in ("minima", "saddles", "source"):
                 continue
-            plain[field.name] = _plain(value.tolist()) if isinstance(value, Tensor) else _plain(value)
+            plain[field.name] = plain_values(value)
         plain["kind"] = [Kind(code).name for code in self.kind.tolist()]
         return plain
 
@@ -187,8 +187,14 @@ def _shown(value: float) -> str:
     return "-" if math.isnan(value) else "none" if math.isinf(value) else f"{value:.5f}"
 
 
-def _plain(value: Any) -> Any:
-    """JSON knows neither NaN nor infinity: both become None."""
+def plain_values(value: Any) -> Any:
+    """Return a tensor or nested list as plain Python values; JSON knows neither NaN nor infinity: None.
+
+    >>> plain_values(torch.tensor([1.0, math.inf]))
+    [1.0, None]
+    """
+    if isinstance(value, Tensor):
+        value = value.tolist()
     if isinstance(value, list):
-        return [_plain(v) for v in value]
+        return [plain_values(v) for v in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
