@@ -60,6 +60,7 @@ def _reduced(own: InputMoments, held: Moment | None) -> Moment:
     gram = Gram(own.groups, own.width)
     if held is not None:
         gram.absorb(held)
+    gram.settle()
     for tensor in (*gram.blocks, gram.total):
         _all_reduce(tensor)
     gram.count = sum(_everyone(gram.count))

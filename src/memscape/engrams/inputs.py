@@ -9,7 +9,7 @@ from torch import Tensor
 from memscape.core.errors import InputError
 from memscape.engrams.handlers import FULL, Part
 from memscape.engrams.labelling import Concept
-from memscape.engrams.moments import Diagonal, Gram, Moment, Rows, grown, packed_bytes
+from memscape.engrams.moments import Diagonal, Gram, Moment, Rows, grown, packed_bytes, waiting_rows
 
 
 class InputMoments:
@@ -130,7 +130,7 @@ class InputMoments:
         """Return the bytes that this many concepts take when each has filled its matrix, with the rest."""
         if self.kind != FULL:
             return 8 * self.width * (concepts + 1)
-        one = packed_bytes(self.groups, self.width)
+        one = packed_bytes(self.groups, self.width) + 4 * self.groups * self.width * waiting_rows(self.width)
         if self.sketch is not None:
             return one + concepts * self.groups * 2 * self.sketch * (self.width + 1) * 4
         return one * (concepts + 1)

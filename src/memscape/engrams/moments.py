@@ -62,20 +62,38 @@ class Gram(Moment):
         self.edges = [(a, min(a + BLOCK, width)) for a in range(0, width, BLOCK)]
         self.blocks = [torch.zeros(groups, b - a, b, **kind) for a, b in self.edges]
         self.total = torch.zeros(groups, width, **kind)
+        self._waiting: list[Tensor] = []
 
     def add(self, rows: Num[Tensor, "g n d"]) -> None:
+        """Add rows (g, n, d), in place; few rows wait for others, so that a product pays for its addition."""
         rows = _exact(rows)
+        self.count += rows.shape[1]
+        held = sum(part.shape[1] for part in self._waiting) + rows.shape[1]
+        if held < waiting_rows(self.width):
+            self._waiting.append(rows.clone())  # a view of what the model may still write to
+        else:
+            parts, self._waiting = [*self._waiting, rows], []
+            self._multiply(torch.cat(parts, dim=1) if len(parts) > 1 else rows)
+
+    def settle(self) -> None:
+        """Multiply the rows that wait."""
+        if self._waiting:
+            parts, self._waiting = self._waiting, []
+            self._multiply(torch.cat(parts, dim=1))
+
+    def _multiply(self, rows: Tensor) -> None:
         for (a, b), block in zip(self.edges, self.blocks, strict=True):
             if self.groups == 1:
                 block[0] += rows[0, :, a:b].T @ rows[0, :, :b]
             else:
                 block += rows[:, :, a:b].transpose(1, 2) @ rows[:, :, :b]
         self.total += rows.sum(1, dtype=self.total.dtype)
-        self.count += rows.shape[1]
 
     def absorb(self, other: Moment, sign: float = 1.0) -> None:
         """Add another moment of the same shape, in place."""
+        self.settle()
         if isinstance(other, Gram):
+            other.settle()
             for block, more in zip(self.blocks, other.blocks, strict=True):
                 block.add_(more, alpha=sign)
             self.total.add_(other.total, alpha=sign)
@@ -89,6 +107,7 @@ class Gram(Moment):
         self.total.add_(whole[:, -1, :-1], alpha=sign)
 
     def full(self, bias: bool) -> Float[Tensor, "g e e"]:
+        self.settle()
         size = self.width + bias
         whole = torch.zeros(self.groups, size, size, dtype=torch.float64, device=self.total.device)
         for (a, b), block in zip(self.edges, self.blocks, strict=True):
@@ -100,6 +119,7 @@ class Gram(Moment):
         return whole
 
     def times(self, weight: Float[Tensor, "g o e"], bias: bool) -> Float[Tensor, "g o e"]:
+        self.settle()
         out = torch.zeros_like(weight)
         for (a, b), block in zip(self.edges, self.blocks, strict=True):
             out[:, :, :b] += weight[:, :, a:b] @ block.to(weight)
@@ -112,6 +132,7 @@ class Gram(Moment):
         return out
 
     def tensors(self) -> dict[str, Tensor]:
+        self.settle()
         packed = torch.cat(
             [_lower(block, a).reshape(-1) for (a, _), block in zip(self.edges, self.blocks, strict=True)]
         )
@@ -132,10 +153,11 @@ class Gram(Moment):
 
     @property
     def nbytes(self) -> int:
-        return sum(held.nbytes for held in (*self.blocks, self.total))
+        return sum(held.nbytes for held in (*self.blocks, self.total, *self._waiting))
 
     @property
     def trace(self) -> float:
+        self.settle()
         parts = (
             block[:, :, a:].diagonal(dim1=1, dim2=2).sum()
             for (a, _), block in zip(self.edges, self.blocks, strict=True)
@@ -285,6 +307,11 @@ def grown(moment: Rows) -> Gram:
     made._absorb_dense(moment.full(True).to(made.total), 1.0)
     made.count = moment.count
     return made
+
+
+def waiting_rows(width: int) -> int:
+    """Return how many rows of this width wait to be multiplied together."""
+    return min(1024, width)
 
 
 def packed_bytes(groups: int, width: int) -> int:
