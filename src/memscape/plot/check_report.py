@@ -86,12 +86,14 @@ def _confusions(check: Check, called: _Names) -> Panel:
     ]
     if clusters:
         points.append(
-            f"They hang together in {len(clusters):,} clusters; the largest holds {len(clusters[0]):,}"
-            " vectors."
+            f"They hang together in {_several(len(clusters), 'cluster')}; the largest holds"
+            f" {len(clusters[0]):,} vectors."
         )
     if copies:
         rows = sum(len(rows) - 1 for rows in copies)
-        points.append(f"{rows:,} rows repeat another one, in {len(copies):,} sets: they can be left out.")
+        points.append(
+            f"{_several(rows, 'row')} can be left out, as copies of another: {_several(len(copies), 'set')}."
+        )
     pictures = []
     if clusters:
         pictures.append(
@@ -244,8 +246,8 @@ def _method(check: Check, command: str) -> Panel:
         f" on its best vector (median; 10 % of the cues below {_share(low)}, 10 % above {_share(high)})."
         " Unless given, beta is where the median is one half. It does not change who wins.",
         "Thresholds are set on one random half of the cues and measured on the other. Intervals of shares"
-        " are Wilson's, or Clopper and Pearson's near 0 and 1; those of the forecast come from resampled"
-        " cues.",
+        " are Wilson's, or Clopper and Pearson's near 0 and 1; those of the forecast cover resampled cues"
+        " too.",
     ]
     return Panel("How this was measured", text=text, command=command)
 
@@ -265,6 +267,10 @@ def _rounded(count: int) -> int:
     (14000, 7)
     """
     return int(float(f"{count:.1e}")) if count >= 100 else count
+
+
+def _several(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _share(share: float) -> str:

@@ -70,7 +70,7 @@ def _draw(
     strength = (cosine[shown] - threshold) / max(1 - threshold, 1e-9)
     for (i, j), weight in zip(links, strength, strict=True):
         ends = places[[i, j]]
-        axes.plot(ends[:, 0], ends[:, 1], color=FAINT, linewidth=0.6 + 3 * weight, zorder=1)
+        axes.plot(ends[:, 0], ends[:, 1], color=FAINT, linewidth=0.5 + 2 * weight, zorder=1)
     colour = line_style(1)["color"]
     axes.scatter(places[:, 0], places[:, 1], s=26, color=colour, zorder=2, edgecolors="white", linewidths=0.6)
     for row, (x, y) in zip(chosen, places, strict=True):
