@@ -6,8 +6,8 @@
     memory = ms.memories.Projection(X)                     # wells in a landscape
     recall = memory.recall(ms.patterns.flip(X, fraction=0.1, generator=1))
 
-Rooms: patterns, memories, landscape, sequence, theory, training, tasks, mechanisms, plot, replications, testing.
-    They load when first named.
+Rooms: patterns, memories, landscape, engrams, sequence, cognition, continual, theory, training, tasks,
+mechanisms, plot, replications, testing. They load when first named.
 """
 
 import importlib
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from memscape import (
+        cognition,
         continual,
         core,
         engrams,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 from memscape.core.version import VERSION as __version__
 
 _ROOMS = (
+    "cognition",
     "continual",
     "core",
     "engrams",
@@ -84,6 +86,7 @@ __all__ = [
     "__version__",
     "as_memory",
     "catalogue",
+    "cognition",
     "continual",
     "core",
     "engrams",

@@ -12,7 +12,7 @@ from memscape.core.cards import Card
 from memscape.core.errors import CapabilityError, FileFormatError
 from memscape.core.files import load_bundle
 
-_ROOMS_WITH_CARDS = ("memscape.memories", "memscape.engrams")
+_ROOMS_WITH_CARDS = ("memscape.memories", "memscape.engrams", "memscape.cognition")
 
 
 def _open_rooms() -> None:

@@ -1,0 +1,11 @@
+"""Systems made of memories: what brains add, each from the same few parts."""
+
+from memscape.cognition.global_workspace import Chain as Chain
+from memscape.cognition.global_workspace import GlobalWorkspace as GlobalWorkspace
+from memscape.cognition.graph_brain import Answer as Answer
+from memscape.cognition.graph_brain import GraphBrain as GraphBrain
+from memscape.cognition.knowledge import KnowledgeGraph as KnowledgeGraph
+from memscape.cognition.scenes import Scenes as Scenes
+from memscape.cognition.scenes import scenes as scenes
+from memscape.cognition.tensor_brain import Decoded as Decoded
+from memscape.cognition.tensor_brain import TensorBrain as TensorBrain

@@ -1,0 +1,228 @@
+"""A global workspace: a controller opens gates, and chains of simple operations do what none was taught."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from memscape.core.arrays import require_count, require_width
+from memscape.core.cards import Card, register
+from memscape.core.errors import InputError
+from memscape.core.progress import ProgressOption
+from memscape.core.random import Generator, draw_seed, resolve
+from memscape.mechanisms.broadcasting import broadcast, joined
+from memscape.training import History, train
+
+MODULES = ("input", "operation", "output")
+"""The modules around the workspace, in the order of the gates."""
+
+TINY = 1e-6
+
+
+@dataclass(frozen=True)
+class Chain:
+    """What the workspace did in so many steps.
+
+    Attributes:
+        result: (b, width) what the output module collected.
+        gates: (b, steps, 3) how open the way from input, operation and output was at each step.
+    """
+
+    result: Float[Tensor, "b width"]
+    gates: Float[Tensor, "b steps 3"]
+
+    @property
+    def spoken(self) -> Int[Tensor, "b steps"]:
+        """Which module was heard most at each step."""
+        return self.gates.argmax(-1)
+
+    def table(self, most: int = 8) -> str:
+        """Return a line for each of the first chains: the module that spoke at each step, by its initial."""
+        letters = [name[1] if name == "operation" else name[0] for name in MODULES]
+        return "\n".join("".join(letters[m] for m in row) for row in self.spoken[:most].tolist())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain Python values, ready for JSON."""
+        return {"result": self.result.tolist(), "gates": self.gates.tolist(), "modules": list(MODULES)}
+
+    def __repr__(self) -> str:
+        b, steps, _ = self.gates.shape
+        return f"Chain of {steps} steps for {b} inputs (i input, p operation, o output)\n{self.table()}"
+
+
+@register
+class GlobalWorkspace(nn.Module):
+    """Chains one operation around a shared workspace as often as an instruction says.
+
+    Three modules share the workspace w: input offers what is seen, operation offers what it makes of w,
+    output collects. A controller, the only part that learns here, reads the instruction and its own last
+    gates and opens gates $g_t$ in the simplex,
+
+    $$w_{t+1} = g^{in}_t x + g^{op}_t f(w_t) + g^{out}_t w_t, \\qquad r \\leftarrow r + g^{out}_t w_t.$$
+
+    Args:
+        width: units of the workspace.
+        instructions: width of an instruction.
+        operation: f, (b, width) to (b, width); None shifts by one unit, which adds 1 to a one-hot number.
+        hidden: units of the controller, an LSTM.
+        steps: T.
+        generator: seed of the initial weights.
+
+    A chain costs O(b T (width + hidden (hidden + instructions))).
+
+    Raises:
+        InputError: for counts below 1.
+
+    >>> import torch
+    >>> workspace = GlobalWorkspace(width=19, instructions=10, generator=0)
+    >>> sum(p.numel() for p in workspace.parameters())
+    6115
+    >>> workspace.chain(torch.eye(19)[:2], torch.eye(10)[:2]).gates.shape
+    torch.Size([2, 12, 3])
+
+    Chateau-Laurent and VanRullen 2025, arXiv 2503.01906; details of modules and gates are ours.
+    """
+
+    card = Card(
+        name="GlobalWorkspace",
+        paper="Chateau-Laurent and VanRullen 2025, arXiv 2503.01906",
+        parts="broadcast of three modules x gates of an LSTM controller",
+        space="real numbers",
+        capacity="one content at a time; chains of up to `steps` operations",
+        cost="O(b T (width + hidden (hidden + instructions)))",
+        limits="instructions beyond those trained are not followed; one kind of operation per workspace",
+        form="latent",
+        span="working",
+    )
+
+    def __init__(
+        self,
+        width: int,
+        instructions: int,
+        *,
+        operation: Callable[[Tensor], Tensor] | None = None,
+        hidden: int = 32,
+        steps: int = 12,
+        generator: Generator = None,
+    ):
+        super().__init__()
+        self.width, self.steps = require_count(width, "width"), require_count(steps, "steps")
+        self.instructions = require_count(instructions, "instructions")
+        self.operation = operation or shifted
+        self.seed = draw_seed(generator)
+        inputs = self.instructions + len(MODULES)
+        self.controller = nn.utils.skip_init(nn.LSTMCell, inputs, require_count(hidden, "hidden"))
+        self.gate = nn.utils.skip_init(nn.Linear, hidden, len(MODULES))
+        drawn = resolve(self.seed)
+        for weights in self.parameters():
+            nn.init.uniform_(weights, -(hidden**-0.5), hidden**-0.5, generator=drawn)
+
+    def chain(self, seen: Float[Tensor, "b width"], instruction: Float[Tensor, "c k"]) -> Chain:
+        """Return what comes of inputs under instructions. Differentiable in both and in the controller.
+
+        Raises:
+            InputError: for other widths or unequal numbers of rows.
+        """
+        require_width(seen, self.width, "what is seen")
+        require_width(instruction, self.instructions, "the instruction")
+        if len(seen) != len(instruction):
+            raise InputError(f"{len(seen)} inputs and {len(instruction)} instructions; give one for each")
+        content, result = torch.zeros_like(seen), torch.zeros_like(seen)
+        gates, state, course = seen.new_zeros(len(seen), len(MODULES)), None, []
+        for _ in range(self.steps):
+            state = self.controller(torch.cat([instruction, gates], -1), state)
+            gates = self.gate(state[0]).softmax(-1)
+            result = result + gates[:, 2:] * content
+            content = broadcast(joined([seen, self.operation(content), content]), gates)
+            course.append(gates)
+        return Chain(result, torch.stack(course, 1))
+
+    def forward(self, seen: Float[Tensor, "b width"], instruction: Float[Tensor, "b k"]) -> Tensor:
+        """Return the log of what the output collected, as logits over the units of the workspace."""
+        return (self.chain(seen, instruction).result.clamp_min(0) + TINY).log()
+
+    def fit(
+        self,
+        seen: Float[Tensor, "b width"],
+        instruction: Float[Tensor, "b k"],
+        answers: Int[Tensor, " b"],
+        *,
+        readout: Callable[[Tensor], Tensor] | None = None,
+        steps: int = 1500,
+        enough: float = 2e-3,
+        rate: float = 2e-2,
+        progress: ProgressOption = None,
+    ) -> History:
+        """Train the controller on examples, in place, and return the last course of the loss.
+
+        Args:
+            seen, instruction: inputs and instructions.
+            answers: the unit, or the class of the readout, that is right.
+            readout: what the output collected, (b, width), to logits; None takes the log of each unit.
+            steps: of Adam on all examples, at most.
+            enough: the loss at which training ends.
+            rate: of Adam.
+            progress: a bar, a callable, or None.
+        """
+
+        def loss(module: nn.Module, batch: Any, generator: torch.Generator) -> Tensor:
+            if readout is None:
+                logits = self(seen, instruction)
+            else:
+                logits = readout(self.chain(seen, instruction).result)
+            return nn.functional.cross_entropy(logits, answers)
+
+        optimizer = torch.optim.Adam([*self.controller.parameters(), *self.gate.parameters()], lr=rate)
+        return until(self, loss, optimizer, steps, enough, progress)
+
+
+def until(
+    module: nn.Module,
+    loss: Callable[[nn.Module, Any, torch.Generator], Tensor],
+    optimizer: torch.optim.Optimizer,
+    steps: int,
+    enough: float,
+    progress: ProgressOption = None,
+    block: int = 50,
+) -> History:
+    """Return the course of training in blocks of steps, ended once the loss is at most `enough`."""
+    losses: list[Tensor] = []
+    complete = True
+    for first in range(0, require_count(steps, "steps"), block):
+        size = min(block, steps - first)
+        history = train(
+            module,
+            loss,
+            lambda step: None,
+            optimizer=optimizer,
+            steps=size,
+            generator=first,
+            progress=progress,
+        )
+        losses.append(history.losses)
+        complete = history.complete
+        if not complete or float(history.losses[-1]) <= enough:
+            break
+    return History(torch.cat(losses), 0, complete)
+
+
+def shifted(content: Float[Tensor, "b width"]) -> Float[Tensor, "b width"]:
+    """Return contents moved on by one unit; what leaves at the end is lost.
+
+    >>> shifted(torch.tensor([[1.0, 0.0, 0.0]]))
+    tensor([[0., 1., 0.]])
+    """
+    return torch.cat([torch.zeros_like(content[:, :1]), content[:, :-1]], -1)
+
+
+def sums(most: int = 9) -> tuple[Float[Tensor, "p w"], Float[Tensor, "p k"], Int[Tensor, " p"]]:
+    """Return all pairs a, b of 0 to `most`: a one-hot over the sums, b one-hot as instruction, and a + b.
+
+    >>> [x.shape[-1] for x in sums(9)]
+    [19, 10, 100]
+    """
+    a, b = torch.cartesian_prod(torch.arange(most + 1), torch.arange(most + 1)).T
+    return torch.eye(2 * most + 1)[a], torch.eye(most + 1)[b], a + b
