@@ -37,6 +37,7 @@ class Subject:
         return torch.cat([self.energy.energy(part).double().cpu() for part in rows])
 
     def settings(self, method: str) -> dict[str, Any]:
+        """Return what a landscape records of its measurement: n, p, the space, the method, the threshold."""
         count = 0 if self.patterns is None else len(self.patterns)
         return {
             "units": self.energy.units,
