@@ -98,9 +98,15 @@ class InputMoments:
 
     def total(self, bias: bool) -> Float[Tensor, "g e e"]:
         """Return the matrix of all rows, in float64. O(g d^2) memory, one matrix."""
-        parts = self.counted()
-        whole = parts[0].full(bias)
-        for part in parts[1:]:
+        kept = Rows(self.groups, self.width)
+        parts: list[Moment] = []
+        for part in self.counted():  # few rows of many concepts: one product
+            if isinstance(part, Rows):
+                kept.absorb(part)
+            else:
+                parts.append(part)
+        whole = kept.full(bias) if kept.count or not parts else parts.pop(0).full(bias)
+        for part in parts:
             whole += part.full(bias)
         return whole
 

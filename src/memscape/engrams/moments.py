@@ -213,8 +213,10 @@ class Rows(Moment):
         return rows if bias else rows[:, :, :-1]
 
     def full(self, bias: bool) -> Float[Tensor, "g e e"]:
-        keys = self.keys(bias)
-        return keys.transpose(1, 2) @ keys
+        rows = self.rows if bias else self.rows[:, :, :-1]
+        # in the rows' own precision, as in `Gram`
+        made = (rows[0].T @ rows[0])[None] if self.groups == 1 else rows.transpose(1, 2) @ rows
+        return made.double()
 
     def times(self, weight: Float[Tensor, "g o e"], bias: bool) -> Float[Tensor, "g o e"]:
         keys = self.keys(bias).to(weight)
