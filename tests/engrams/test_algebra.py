@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
@@ -25,6 +25,7 @@ def one_layer(x, labels, outputs=5, *, bias=False, seed=0):
 
 
 @given(seed=st.integers(0, 99), options=SOLVERS)
+@settings(max_examples=9)
 def test_the_engram_of_a_union_is_the_sum_of_the_engrams(lab, seed, options):
     model = lab.network(7, 9, 4, seed=seed)
     stats = engrams.collect(model, lab.batches(90, 7, 4, seed=seed), concept=lab.label)

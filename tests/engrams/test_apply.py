@@ -4,7 +4,7 @@ import copy
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
@@ -36,6 +36,7 @@ def test_a_block_erases_and_puts_back(stats, mlp, data):
     dtype=st.sampled_from([torch.bfloat16, torch.float16, torch.float32, torch.float64]),
     seed=st.integers(0, 50),
 )
+@settings(max_examples=10)
 def test_the_weights_come_back_bit_for_bit_in_any_precision(lab, dtype, seed):
     model = lab.network(6, 8, 3, seed=seed).to(dtype)
     data = [(x.to(dtype), y) for x, y in lab.batches(40, 6, 2, seed=seed)]

@@ -4,7 +4,7 @@ import json
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
@@ -77,6 +77,7 @@ def test_a_foreign_file_is_told(stats, tmp_path):
 
 
 @given(concepts=st.integers(2, 4), sketch=st.sampled_from([None, 8]), seed=st.integers(0, 20))
+@settings(max_examples=6)
 def test_statistics_come_back_from_their_file(lab, tmp_path_factory, concepts, sketch, seed):
     model, data = lab.network(9, 5, 3), lab.batches(60, 9, concepts, seed=seed)
     stats = engrams.collect(model, data, concept=second, sketch=sketch)
@@ -241,6 +242,7 @@ def test_a_search_never_ends_below_its_start(stats, mlp, data):
 
 
 @given(seed=st.integers(0, 99), count=st.integers(1, 3))
+@settings(max_examples=6)
 def test_inserted_pairs_are_answered_and_the_rest_is_not(lab, seed, count):
     """Keys outside the span of what was seen: written exactly, nothing else is touched."""
     model = nn.Linear(12, 4, dtype=torch.float64)

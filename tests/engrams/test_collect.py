@@ -5,7 +5,7 @@ import signal
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
@@ -29,6 +29,7 @@ def equal(a, b):
 @given(
     count=st.integers(2, 60), concepts=st.integers(1, 5), width=st.integers(1, 12), seed=st.integers(0, 99)
 )
+@settings(max_examples=15)
 def test_the_moments_are_sums_over_rows(lab, count, concepts, width, seed):
     model = nn.Linear(width, 3, dtype=torch.float64)
     x, y = lab.rows(count, width, seed), torch.arange(count) % concepts
@@ -42,6 +43,7 @@ def test_the_moments_are_sums_over_rows(lab, count, concepts, width, seed):
 
 
 @given(cut=st.integers(1, 7), seed=st.integers(0, 20))
+@settings(max_examples=8)
 def test_two_passes_merge_to_one(lab, cut, seed):
     model, data = lab.network(8, 6, 3), lab.batches(100, 8, 3, seed=seed, size=13)
     first, rest = (engrams.collect(model, part, concept=second) for part in (data[:cut], data[cut:]))
@@ -336,6 +338,7 @@ def test_collecting_while_an_edit_is_in_force_is_refused(mlp, data, stats):
 
 
 @given(seed=st.integers(0, 50), rows=st.integers(4, 12))
+@settings(max_examples=8)
 def test_a_sketch_stays_below_the_moments_by_a_bounded_amount(lab, seed, rows):
     """0 <= Sigma - B'B <= |X|^2 / r, and the total stays exact."""
     model, data = nn.Linear(20, 3, dtype=torch.float64), lab.batches(200, 20, 2, seed=seed)
