@@ -83,11 +83,12 @@ class Confusable:
             lines.append(f"... {len(self.pairs) - most:,} more")
         return "\n".join(lines) if len(lines) > 1 else f"no pair has a cosine above {self.threshold:.3f}"
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain Python values, ready for JSON."""
+    def to_dict(self, most: int = 10_000) -> dict[str, Any]:
+        """Return plain Python values, ready for JSON: of the pairs the `most` most alike, `listed` in all."""
         return {
-            "pairs": self.pairs.tolist(),
-            "cosine": self.cosine.tolist(),
+            "pairs": self.pairs[:most].tolist(),
+            "cosine": self.cosine[:most].tolist(),
+            "listed": min(most, len(self.pairs)),
             "threshold": self.threshold,
             "found": self.found,
             "noise": self.noise,

@@ -42,6 +42,7 @@ class Cells:
         return self.known & (self.winner == self.right)
 
     def recall(self, level: float) -> tuple[float, Tensor]:
+        """Share of the held-out cues whose winner is right, and its interval; NaN without labels."""
         if self.right is None:
             return math.nan, torch.full((2,), math.nan, dtype=torch.float64)
         held = self.known & ~self.fitting
@@ -49,6 +50,7 @@ class Cells:
         return hits / int(held.sum()), share_interval(hits, int(held.sum()), level=level)
 
     def mistakes(self, rows: Tensor, most: int = 1000) -> tuple[tuple[int, int, int], ...]:
+        """(right row, row that won, cues), the most frequent first; `rows` are those of the vectors."""
         if self.right is None:
             return ()
         wrong = self.known & ~self.correct()
@@ -58,6 +60,7 @@ class Cells:
         return tuple((int(a), int(b), int(c)) for (a, b), c in zip(kinds[order], counts[order], strict=True))
 
     def abstention(self, level: float) -> Abstention:
+        """The threshold that one half of the cues sets, and what it does to the other."""
         strangers, scores, law = self._strangers()
         known, fit = self.known, self.fitting
         threshold = best_threshold(self.best[known & fit], scores[strangers & fit])
