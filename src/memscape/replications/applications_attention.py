@@ -7,12 +7,15 @@ import torch
 from torch import Tensor, nn
 
 from memscape.core.random import derived
+from memscape.core.recall import Kind
+from memscape.landscape import survey
 from memscape.memories import from_vectors
 from memscape.replications.claim import Measured, claim
 from memscape.replications.means import mean_interval
 
 PAGE = "docs/applications.md"
 SYMBOLS, WIDTH, PAIRS = 32, 32, 12
+CONTEXTS, SURVEYED = 20, 3
 
 
 class _Lookup(nn.Module):
@@ -77,18 +80,22 @@ def _looked_at(model: _Lookup, seed: int) -> dict[str, float]:
     g = derived(seed, 2)
     symbols, values, asked, right = _batch(500, g)
     accuracy = (model(symbols, values, asked).argmax(1) == right).float().mean()
-    found, own = 0.0, 0.0
-    contexts = 20
-    for i in range(contexts):
+    found, own, wells, stored = 0.0, 0.0, 0, 0
+    for i in range(CONTEXTS):
         keys = model.keys(symbols[i])
         memory: Any = from_vectors(keys, beta=WIDTH**-0.5)  # the scale of attention is the sharpness
         end = memory.recall(model.queries(symbols[i]), generator=0)
         found += float((end.match == torch.arange(PAIRS)).float().mean())
         own += float((memory.recall(keys, generator=0).match == torch.arange(PAIRS)).float().mean())
+        if i < SURVEYED:
+            land = survey(memory, starts=128, barriers=False, generator=derived(seed, 3, i), progress=False)
+            wells, stored = wells + len(land), stored + int((land.kind == Kind.STORED).sum())
     return {
         "accuracy": float(accuracy),
-        "queries in the right basin": found / contexts,
-        "keys with a well": own / contexts,
+        "queries in the right basin": found / CONTEXTS,
+        "keys with a well": own / CONTEXTS,
+        "minima": wells / SURVEYED,
+        "minima that are keys": stored / SURVEYED,
     }
 
 
@@ -107,7 +114,7 @@ def attention(seed: int, *, steps: tuple[int, ...] = (0, 100, 200, 400, 800, 160
     rows = _trained(seed, steps)
     note = (
         f"torch's MultiheadAttention, one head, width {WIDTH}, {PAIRS} pairs of {SYMBOLS} "
-        "symbols; 20 contexts surveyed"
+        f"symbols; {CONTEXTS} contexts, {SURVEYED} of them surveyed from 128 random starts"
     )
     value = rows[-1]["queries in the right basin"]
     return Measured(value, None, WIDTH, PAIRS, "keys of a head trained on the spot", seed, rows, note)

@@ -88,5 +88,6 @@ def capacity(seed: int, *, units: int = 100, tested: int = 100) -> Measured:
     value = best["Dense, degree 4"] / best["Hebbian"]
     low, high = share_interval([95], tested)[0].tolist()
     note = "largest p: " + ", ".join(f"{name} {count}" for name, count in best.items())
+    note += f", {loads[-1]} being the largest tried: the ratio is a lower bound"
     note += f"; {tested} recalls each, so a share of .95 has the interval {low:.2f} to {high:.2f}"
     return Measured(value, None, units, loads[-1], "independent", seed, rows, note)

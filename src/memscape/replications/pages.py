@@ -98,7 +98,7 @@ def result_body(outcome: Outcome) -> str:
     parts = [f"**{_verdict(outcome)}.** {claim.statement} {_measured(outcome)}"]
     if m.rows:
         parts.append(markdown([{key: shown(value) for key, value in row.items()} for row in m.rows]))
-    note = f" {m.note}" if m.note else ""
+    note = f" {m.note}." if m.note else ""
     parts.append(f"{sizes(m)}{m.patterns}, seed {m.seed}.{note} Again: `memscape replicate {claim.id}`")
     return "\n\n".join(parts)
 

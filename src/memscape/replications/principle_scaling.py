@@ -90,7 +90,7 @@ def fixed_count(seed: int, *, units: int = 3200, instances: int = 8, starts: int
 @claim(
     "fixed-load",
     where="docs/principle.md",
-    statement="At a fixed load of .1 both shares fall as the network grows while their ratio rises: ratio at "
+    statement="At a fixed load of .1 both shares vanish as the network grows while their ratio rises: ratio at "
     "n = 400 over ratio at n = 100.",
     claimed=1.0,
     unit="ratio of ratios",
