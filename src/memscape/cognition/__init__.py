@@ -5,7 +5,11 @@ from memscape.cognition.global_workspace import GlobalWorkspace as GlobalWorkspa
 from memscape.cognition.graph_brain import Answer as Answer
 from memscape.cognition.graph_brain import GraphBrain as GraphBrain
 from memscape.cognition.knowledge import KnowledgeGraph as KnowledgeGraph
-from memscape.cognition.scenes import Scenes as Scenes
-from memscape.cognition.scenes import scenes as scenes
+from memscape.cognition.rules import RuleWorld as RuleWorld
+from memscape.cognition.rules import rule_world as rule_world
+from memscape.cognition.scenery import Scenes as Scenes
+from memscape.cognition.scenery import scenes as scenes
 from memscape.cognition.tensor_brain import Decoded as Decoded
 from memscape.cognition.tensor_brain import TensorBrain as TensorBrain
+from memscape.cognition.workspace import Thought as Thought
+from memscape.cognition.workspace import Workspace as Workspace
