@@ -1,8 +1,8 @@
 """Measure the landscape of any memory: how wide its wells are, and what else lies between them."""
 
 from memscape.landscape.abstention import Abstention as Abstention
-from memscape.landscape.barriers import Barriers as Barriers
-from memscape.landscape.barriers import Passes as Passes
+from memscape.landscape.barrier_result import Barriers as Barriers
+from memscape.landscape.barrier_result import Passes as Passes
 from memscape.landscape.barriers import escape_bounds as escape_bounds
 from memscape.landscape.barriers import passes_between as passes_between
 from memscape.landscape.check_result import Check as Check

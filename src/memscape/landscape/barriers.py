@@ -1,20 +1,19 @@
 """What separates the wells of a large landscape: passes as upper bounds, and how far below they can be."""
 
 import math
-from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
 import torch
-from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from memscape.core.arrays import as_tensor, require_count
 from memscape.core.errors import InputError
 from memscape.core.progress import Progress, ProgressOption
 from memscape.kernels.packing import unpack
+from memscape.landscape.barrier_result import Barriers, Passes
 from memscape.landscape.crossing import Crossing, crossing
 from memscape.landscape.pairing import chosen_wells, near_pairs, spanning
-from memscape.landscape.result import escape_barriers, plain_values
+from memscape.landscape.result import escape_barriers
 from memscape.landscape.strings import string_passes
 from memscape.landscape.subject import Subject, discrete_subject
 from memscape.landscape.tree import merge_tree
@@ -26,67 +25,6 @@ EXACT_UNITS = 16
 _PAIRS = 16  # pairs whose ways are searched between two looks at the progress
 
 
-class Passes(NamedTuple):
-    """The joins of the wells, lowest first: at most one less than there are wells.
-
-    edges: (e, 2) pairs of wells. passes: (e,) the energy of the highest state of the way between them.
-    saddles: (e, n) that state.
-    """
-
-    edges: Int[Tensor, "e 2"]
-    passes: Float[Tensor, " e"]
-    saddles: Tensor
-
-
-@dataclass(frozen=True)
-class Barriers:
-    """How high the lowest way out of each well is, between two bounds.
-
-    Attributes:
-        wells: (c,) which of the given minima.
-        energy: (c,) their energies.
-        lower, upper: (c,) bounds of the barrier towards the nearest other well, over the well; no other
-            well is found below an infinite upper bound.
-        proved: (c,) the two are equal: the barrier is exact.
-        joins: the passes between the wells.
-        visits: states that were visited in each well at most.
-        complete: False where Ctrl-C ended the search.
-    """
-
-    wells: Int[Tensor, " c"]
-    energy: Float[Tensor, " c"]
-    lower: Float[Tensor, " c"]
-    upper: Float[Tensor, " c"]
-    proved: Bool[Tensor, " c"]
-    joins: Passes
-    visits: int
-    complete: bool = True
-
-    def table(self, most: int = 20) -> str:
-        """Return the deepest wells as lines of text."""
-        lines = ["well  energy      barrier at least  at most     exact"]
-        for i in range(min(most, len(self.wells))):
-            low, high = float(self.lower[i]), float(self.upper[i])
-            exact = "yes" if bool(self.proved[i]) else "no"
-            lines.append(
-                f"{int(self.wells[i]):<5} {float(self.energy[i]):<11.6g} {low:<17.6g} {high:<11.6g} {exact}"
-            )
-        if len(self.wells) > most:
-            lines.append(f"... {len(self.wells) - most} more")
-        return "\n".join(lines)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return everything but the saddles as plain Python values, ready for JSON; infinite is None."""
-        kept = [field.name for field in fields(self) if field.name != "joins"]
-        plain = {name: plain_values(getattr(self, name)) for name in kept}
-        return plain | {"edges": self.joins.edges.tolist(), "passes": self.joins.passes.tolist()}
-
-    def __repr__(self) -> str:
-        exact = int(self.proved.sum())
-        head = f"Barriers of {len(self.wells)} wells, {exact} exact, at most {self.visits} states each"
-        return f"{head}{'' if self.complete else ', ended by Ctrl-C'}\n{self.table(6)}"
-
-
 def passes_between(
     memory: Any,
     minima: object,
@@ -94,9 +32,9 @@ def passes_between(
     *,
     lowest: int = 64,
     also: object = (),
-    width: int = 32,
+    width: int | None = None,
     neighbours: int = 16,
-    visits: int = 2000,
+    visits: int | None = None,
     field: object = None,
     progress: ProgressOption = None,
 ) -> Passes:
@@ -114,9 +52,10 @@ def passes_between(
         energy: (k,) their energies; None computes them.
         lowest: only this many of the deepest minima are joined ...
         also: ... and the ones of these indices, such as the stored ones.
-        width: partial ways that the beam keeps.
+        width: partial ways that the beam keeps; None is 32 up to 128 units, then fewer, 8 from 512 on.
         neighbours: each well is joined with this many nearest ones, and the wells with each other.
-        visits: states that the water visits in each well; 0 leaves this out.
+        visits: states that the water visits in each well, 0 leaves this out; None is 2,000 up to 100 units,
+            then fewer, 200 at 1,000.
         field: (n,) an external field that drives the memory.
         progress: a bar, a callable, or None. After Ctrl-C the passes found so far are returned.
 
@@ -133,7 +72,7 @@ def passes_between(
     >>> edges.shape, bool((passes >= memory.energy(memory.patterns).max()).all())
     (torch.Size([2, 2]), True)
     """
-    plan = _Plan(lowest, also, width, neighbours, visits)
+    plan = _plan(minima, lowest, also, width, neighbours, visits)
     return _search(memory, minima, energy, plan, field, progress).joins
 
 
@@ -144,7 +83,7 @@ def escape_bounds(
     *,
     lowest: int = 64,
     also: object = (),
-    width: int = 32,
+    width: int | None = None,
     neighbours: int = 16,
     visits: int = 20_000,
     field: object = None,
@@ -171,7 +110,7 @@ def escape_bounds(
     >>> bool(bounds.proved.all()), bool(((bounds.upper - land.barrier).abs() < 1e-9).all())
     (True, True)
     """
-    plan = _Plan(lowest, also, width, neighbours, visits)
+    plan = _plan(minima, lowest, also, width, neighbours, visits)
     return _search(memory, minima, energy, plan, field, progress)
 
 
@@ -185,11 +124,23 @@ class _Plan(NamedTuple):
     visits: int
 
 
+def _plan(
+    minima: object, lowest: int, also: object, width: int | None, neighbours: int, visits: int | None
+) -> _Plan:
+    """Return the plan with numbers for what was left open, the smaller the more units there are."""
+    units = as_tensor(minima, "minima").shape[-1]
+    return _Plan(
+        require_count(lowest, "lowest"),
+        also,
+        max(8, min(32, 4096 // units)) if width is None else require_count(width, "width"),
+        require_count(neighbours, "neighbours"),
+        min(2000, 200_000 // units) if visits is None else require_count(visits, "visits", low=0),
+    )
+
+
 def _search(
     memory: Any, minima: object, energy: object, plan: _Plan, field: object, progress: ProgressOption
 ) -> Barriers:
-    for name in ("lowest", "width", "neighbours", "visits"):
-        require_count(getattr(plan, name), name, low=0 if name == "visits" else 1)
     states = as_tensor(minima, "minima")
     if states.ndim != 2:
         raise InputError(f"minima have shape {tuple(states.shape)}; give (k, n), one row per minimum")

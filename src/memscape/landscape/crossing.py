@@ -14,7 +14,7 @@ from memscape.kernels import naive_paths
 from memscape.kernels.lids import Rise, rise
 from memscape.kernels.packing import pack
 from memscape.kernels.paths import LARGEST, Way, beam_way, lowest_way
-from memscape.landscape.subject import Subject, as_quadratic, quadratic_scale
+from memscape.landscape.subject import Subject, as_quadratic, home, quadratic_scale
 from memscape.mechanisms.energies import Energy
 
 SLACK = 1e-9
@@ -122,7 +122,8 @@ class _General(Crossing):
     def _costs(self, states: Tensor) -> Tensor:
         """What each flip costs (b, n), float64."""
         rows = states.reshape(-1, states.shape[-1]).float()
-        fields = torch.cat([self.energy.field(part).double().cpu() for part in rows.split(_STATES)])
+        parts = rows.to(home(self.energy)).split(_STATES)
+        fields = torch.cat([self.energy.field(part).double().cpu() for part in parts])
         return 2 * (fields * rows).reshape(states.shape)
 
     def over(self, starts: Tensor, ends: Tensor, width: int) -> Tensor:

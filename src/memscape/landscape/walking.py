@@ -12,7 +12,7 @@ from memscape.kernels.walks import Walks, go_on, go_on_by_fields, state_names
 from memscape.landscape.mapper import DiscreteMapper
 from memscape.landscape.plateau_search import states_of
 from memscape.landscape.result import Landscape
-from memscape.landscape.subject import as_quadratic, quadratic_scale
+from memscape.landscape.subject import as_quadratic, home, quadratic_scale
 from memscape.mechanisms.energies import Energy
 
 _PART = 1 << 10  # flips of each walk between two looks at the progress
@@ -90,7 +90,7 @@ class Walker:
             go_on_by_fields(walks, self._field, passed, most=most, **options)
 
     def _field(self, states: Tensor) -> Tensor:
-        return self.energy.field(states.float()).cpu()
+        return self.energy.field(states.to(home(self.energy), torch.float32)).cpu()
 
     def _named(self, known: list[bytes]) -> np.ndarray:
         return np.sort(state_names(states_of(known, self.units).numpy()))
