@@ -135,8 +135,18 @@ def test_large_landscapes_have_upper_bounds_between_their_wells():
     measured = land.barrier.isfinite().sum()
     assert measured <= stored.sum() + 4
     assert "upper bounds" in repr(land)
+    assert land.settings["barriers"]["neighbours"] >= 2
     bare = survey(memory, starts=64, barriers=False, generator=0)
     assert bare.barrier.isnan().all()
+
+
+def test_passes_that_would_take_too_long_are_left_out_and_that_is_said(monkeypatch):
+    from memscape.landscape import sampling
+
+    monkeypatch.setattr(sampling, "_LOOKS", 1.0)
+    land = survey(ms.memories.Projection(ms.patterns.independent(3, 60, generator=1)), starts=9, generator=0)
+    assert land.barrier.isnan().all()
+    assert "too many units" in land.settings["barriers"]
 
 
 # What is sure

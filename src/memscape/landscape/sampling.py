@@ -33,6 +33,7 @@ EXACT_UNITS = 20
 """Units up to which a survey looks at all states, unless told otherwise."""
 
 _STARTS = 4096
+_LOOKS, _VISITS = 8e8, 5e9  # operations of the search for passes: some ten core-seconds
 _OPERATIONS = 1 << 34  # of the energies of all states, above which no survey looks at all of them
 
 
@@ -80,7 +81,8 @@ def survey(
         level: confidence of the intervals.
         merge: root mean square distance below which real minima are one, in units of the patterns' own.
         lowest: passes are looked for between this many of the deepest minima, and those of stored patterns.
-        barriers: look for passes at all.
+        barriers: look for passes at all, for some ten core-seconds; `passes_between` looks as long as you
+            like.
         checkpoint: a file in which what is finished is kept: the same call with the same file goes on where
             the last one ended, and ends where one that was not interrupted does; more `starts` extend it.
         generator: seed of the starts and of the dynamics.
@@ -221,11 +223,28 @@ def _settings(subject: Subject, work: Survey) -> dict[str, Any]:
 def _joined(memory: Any, land: Landscape, field: object, lowest: int, progress: ProgressOption) -> Landscape:
     """Return the landscape with passes between its deepest minima and the stored ones."""
     also = ((land.kind == Kind.STORED) | (land.kind == Kind.INVERTED)).nonzero()[:, 0]
+    chosen = chosen_wells(land.energy, lowest, also)
+    effort = _effort(land, len(chosen))
+    if effort is None:
+        return replace(land, settings=land.settings | {"barriers": "too many units to look for them"})
     found = passes_between(
-        memory, land.minima, land.energy, lowest=lowest, also=also, field=field, progress=progress
+        memory, land.minima, land.energy, lowest=lowest, also=also, field=field, progress=progress, **effort
     )
     barrier = torch.full_like(land.energy, math.nan)
-    chosen = chosen_wells(land.energy, lowest, also)
     barrier[chosen] = escape_barriers(land.energy, found.edges, found.passes)[chosen]
     joins = {"edges": found.edges, "passes": found.passes, "saddles": found.saddles, "barrier": barrier}
-    return replace(land, **joins)
+    return replace(land, settings=land.settings | {"barriers": effort}, **joins)
+
+
+def _effort(land: Landscape, wells: int) -> dict[str, int] | None:
+    """How hard to look for passes in some ten core-seconds; None where not even the least would do."""
+    units, patterns = land.units, max(1, int(land.settings["patterns"]))
+    if isinstance(land.source, PatternEnergy | Couplings):
+        look, visit = (units / 2) ** 2, units**2
+    else:
+        look, visit = units / 2 * units * patterns, 1_000_000 + units * patterns
+    if 2 * wells * look > 20 * _LOOKS:
+        return None
+    neighbours = max(2, min(16, int(_LOOKS / (8 * wells * look))))
+    width = max(1, min(32, int(_LOOKS / (neighbours * wells * look))))
+    return {"neighbours": neighbours, "width": width, "visits": min(2000, int(_VISITS / (wells * visit)))}
