@@ -139,8 +139,8 @@ def test_a_diagnosis_says_how_full_and_how_disturbed():
 
 def test_a_matrix_is_a_landscape_that_can_be_surveyed():
     """Bipolar pairs in a Hebbian matrix are minima of -k'Sv over +-1 units (Kosko 1988)."""
-    pairs = ms.patterns.independent(2, 14, generator=0).double()
-    keys, values = pairs[:, :8], pairs[:, 8:]
+    pairs = ms.patterns.independent(2, 12, generator=0).double()
+    keys, values = pairs[:, :7], pairs[:, 7:]
     matrix = chunk(keys[None, :, None], keys[None, :, None], values[None, :, None], erase=None)[1]
     memory = ms.as_memory(MemoryState(PRESETS["linear"], {"matrix": matrix}, torch.tensor([2])))
     survey = ms.landscape.exhaust(memory)

@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from memscape.sequence.decays import ChannelDecay, faded_pairs
 
-SEGMENT = 8192
+SEGMENT = 4096
 """Tokens, times batch and heads, that are worked on at once.
 
 Larger ones leave the cache and cost more each.
@@ -141,7 +141,10 @@ def _erasing(
     Only the part of `overlap` below its diagonal is read.
     """
     sides = torch.cat([written, erased], -1)
-    solved = torch.linalg.solve_triangular(overlap, sides, upper=False, unitriangular=True)
+    # The transposed system: row-major tensors are what the solver wants of it, so it copies neither.
+    solved = torch.linalg.solve_triangular(
+        overlap.mT, sides.mT, upper=True, left=False, unitriangular=True
+    ).mT
     u, w = solved.split([written.shape[-1], erased.shape[-1]], -1)
     change = last.mT @ solved  # (K, V + K): what a chunk adds, and what it takes from the state
     added, taken = change.split([written.shape[-1], erased.shape[-1]], -1)

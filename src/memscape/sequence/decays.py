@@ -18,7 +18,7 @@ def faded_pairs(log_decay: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor, 
     """
     total = log_decay.double().cumsum(-1)
     apart = total[..., :, None] - total[..., None, :]
-    between = apart.masked_fill(_later(apart.shape[-1], 1, apart.device), -torch.inf).to(dtype).exp()
+    between = apart.masked_fill_(_later(apart.shape[-1], 1, apart.device), -torch.inf).to(dtype).exp_()
     return between, total.to(dtype).exp(), (total[..., -1:] - total).to(dtype).exp()
 
 
