@@ -10,6 +10,9 @@ from memscape.plot.confusion import confusion_graph as confusion_graph
 from memscape.plot.curves import SuccessCurve as SuccessCurve
 from memscape.plot.curves import energy_trace as energy_trace
 from memscape.plot.curves import success_curves as success_curves
+from memscape.plot.engrams import confusion_change as confusion_change
+from memscape.plot.engrams import engram_layers as engram_layers
+from memscape.plot.engrams import relearning_curves as relearning_curves
 from memscape.plot.entropies import entropy_curve as entropy_curve
 from memscape.plot.maps import landscape_map as landscape_map
 from memscape.plot.matrices import overlap_matrix as overlap_matrix
