@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 from memscape.core.errors import InputError
 
@@ -129,6 +129,7 @@ class Measured:
 
 
 Measure = Callable[[int], Measured]
+M = TypeVar("M", bound=Callable[..., Measured])
 
 
 @dataclass(frozen=True)
@@ -154,7 +155,7 @@ def claim(
     tier: str = "seconds",
     relation: str = "equal",
     mark: str = "",
-) -> Callable[[Measure], Measure]:
+) -> Callable[[M], M]:
     """Return a decorator that enters a function `measure(seed)` as the proof of a claim.
 
     The paper is the name of the module in which the function stands, the id that name, a hyphen and `name`.
@@ -172,7 +173,7 @@ def claim(
     'ags1985'
     """
 
-    def enter(measure: Measure) -> Measure:
+    def enter(measure: M) -> M:
         paper = measure.__module__.rpartition(".")[2]
         entry = Claim(f"{paper}-{name}", paper, where, statement, claimed, tolerance, unit, tier, relation)
         if mark and mark not in MARKS:

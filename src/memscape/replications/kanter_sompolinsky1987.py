@@ -4,10 +4,12 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import torch
 
 from memscape.core.intervals import share_interval
 from memscape.core.random import derived
 from memscape.landscape import radius
+from memscape.mechanisms import Asynchronous
 from memscape.memories import Projection
 from memscape.patterns import independent, tree
 from memscape.replications.claim import Measured, claim
@@ -71,6 +73,31 @@ def global_minima(seed: int, *, units: int = 300, count: int = 60) -> Measured:
     at_states = np.abs(memory.energy(states).numpy() / units - expected).max()
     at_patterns = float((memory.energy(X) / units - level).abs().max())
     return Measured(max(float(at_states), at_patterns), None, units, count, "independent", seed)
+
+
+@claim(
+    "one-bit",
+    where=f"{SOURCE}: zero diagonal",
+    statement="Without the diagonal a flipped unit always feels its way back, and steepest descent returns: "
+    "share of single flips repaired at load .9.",
+    claimed=1.0,
+)
+def one_bit(seed: int, *, units: int = 200, patterns: int = 20) -> Measured:
+    """Return the share of single flips that steepest descent repairs; random order stands in the rows."""
+    X = independent(round(0.9 * units), units, generator=derived(seed, 0))
+    memory = Projection(X)
+    flipped = X[:patterns].repeat_interleave(units, 0)
+    rows_of, columns = torch.arange(len(flipped)), torch.arange(units).repeat(patterns)
+    flipped[rows_of, columns] *= -1
+    goal = X[:patterns].repeat_interleave(units, 0)
+    rows: list[dict[str, Any]] = []
+    for order in ("steepest", "random"):
+        end = memory.recall(flipped, dynamics=Asynchronous(order), generator=derived(seed, 1)).state
+        rows.append({"order": order, "returned": float((end == goal).all(1).float().mean())})
+    own = memory.field(flipped)[rows_of, columns] * goal[rows_of, columns]
+    note = f"own field points back in {float((own > 0).float().mean()):.4f} of the cases"
+    interval = tuple(share_interval([round(rows[0]["returned"] * len(goal))], len(goal))[0].tolist())
+    return Measured(rows[0]["returned"], interval, units, len(X), "independent", seed, rows, note)
 
 
 @claim(
