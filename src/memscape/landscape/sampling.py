@@ -94,8 +94,8 @@ def survey(
             checkpoint of another survey.
         SizeError: for `exact` beyond 24 units.
 
-    Costs one descent per start: with couplings O(n) a flip, about n/3 flips; n = 1,000 and p = 50 take less
-    than a millisecond. 8 p n bytes and k n for k minima.
+    Costs one descent per start: with couplings O(n) a flip, about n/3 flips; n = 1,000 and p = 50 take about
+    a millisecond. 8 p n bytes and k n for k minima.
 
     >>> import memscape as ms
     >>> X = ms.patterns.independent(5, 100, generator=0)
