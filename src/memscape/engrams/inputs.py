@@ -83,7 +83,7 @@ class InputMoments:
             few.absorb(own)
             few.absorb(more)
             return few
-        sum_ = Gram(self.groups, self.width)
+        sum_ = Gram(self.groups, self.width, own.device)
         for moment in (own, more):
             sum_.absorb(moment)
         return sum_
@@ -98,7 +98,7 @@ class InputMoments:
 
     def total(self, bias: bool) -> Float[Tensor, "g e e"]:
         """Return the matrix of all rows, in float64. O(g d^2) memory, one matrix."""
-        kept = Rows(self.groups, self.width)
+        kept = Rows(self.groups, self.width, self.device)
         parts: list[Moment] = []
         for part in self.counted():  # few rows of many concepts: one product
             if isinstance(part, Rows):
@@ -115,6 +115,11 @@ class InputMoments:
         return torch.stack(
             [part.values.double() for part in self.counted() if isinstance(part, Diagonal)]
         ).sum(0)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the moments are, and where they are solved."""
+        return next((part.device for part in self.counted()), torch.device("cpu"))
 
     @property
     def count(self) -> int:

@@ -56,7 +56,7 @@ def insertion(
     require_width(v, weight.shape[0], "values")
     if len(k) != len(v):
         raise InputError(f"there are {len(k)} keys and {len(v)} values; give one value for each key")
-    total = reference_weight * statistics.inputs[site.source].total(False)[0] + k.T @ k
+    total = reference_weight * statistics.inputs[site.source].total(False)[0].cpu() + k.T @ k
     total.diagonal().add_(solution.ridge * total.diagonal().mean())
     reads = torch.linalg.solve(total, k.T).T
     change = LowRank((v - k @ weight.T).T[None], reads[None])
@@ -132,6 +132,7 @@ def _project_site(
         matrix = torch.cat([matrix, offsets[:, :, None]], dim=2)
     shares = {c: factor for term, factor in terms for c in term.concepts}
     moments = statistics.inputs[site.source]
+    matrix = matrix.to(moments.device)
     inside = solve(moments, site.part, matrix, shares, solution, statistics._inverses, (site.source,)).dense(
         matrix
     )

@@ -31,7 +31,7 @@ def keys(engram: Engram, layer: str, most: int = 16) -> tuple[Float[Tensor, "p n
     delta = engram.delta(layer)
     if site is None or site.part.kind != FULL or isinstance(delta, Share):
         raise CapabilityError(f"layer {layer!r} is a table or gain; keys live in the input of a matrix")
-    matrix = delta.dense()[:, :, : site.part.width]
+    matrix = delta.dense().cpu()[:, :, : site.part.width]
     _, values, vectors = torch.linalg.svd(matrix, full_matrices=False)
     flat, rows = values.reshape(-1), vectors.reshape(-1, site.part.width)
     order = flat.argsort(descending=True)[:most]

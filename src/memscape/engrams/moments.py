@@ -45,6 +45,11 @@ class Moment(ABC):
         """Bytes held."""
 
     @property
+    @abstractmethod
+    def device(self) -> torch.device:
+        """Where it is held."""
+
+    @property
     def trace(self) -> float:
         """Sum of the squares of all entries of all rows, without the appended 1."""
         return float(self.full(False).diagonal(dim1=1, dim2=2).sum())
@@ -152,6 +157,10 @@ class Gram(Moment):
         return made
 
     @property
+    def device(self) -> torch.device:
+        return self.total.device
+
+    @property
     def nbytes(self) -> int:
         return sum(held.nbytes for held in (*self.blocks, self.total, *self._waiting))
 
@@ -238,6 +247,10 @@ class Rows(Moment):
         return made
 
     @property
+    def device(self) -> torch.device:
+        return self._device
+
+    @property
     def nbytes(self) -> int:
         return sum(part.nbytes for part in self._parts)
 
@@ -281,6 +294,10 @@ class Diagonal(Moment):
         made.values.copy_(held["diagonal"])
         made.count = int(held["count"])
         return made
+
+    @property
+    def device(self) -> torch.device:
+        return self.values.device
 
     @property
     def nbytes(self) -> int:

@@ -97,9 +97,11 @@ def report(engram: Engram) -> EngramReport:
 
 def _layer(engram: Engram, term: ConceptTerm, name: str, concepts: set[Concept]) -> LayerReport:
     site, statistics = engram.sites[name], term.statistics
-    weight = whole_weight(statistics.model, site, term.solution.absorbs, statistics.digests)
-    change = engram.delta(name).dense(weight)
     moments = statistics.inputs[site.source]
+    weight = whole_weight(statistics.model, site, term.solution.absorbs, statistics.digests).to(
+        moments.device
+    )
+    change = engram.delta(name).dense(weight)
     size = (float(change.norm()) / norm) if (norm := float(weight.norm())) else math.nan
     rows = sum(moments.concepts[c].count for c in concepts if c in moments.concepts)
     if site.part.kind != FULL:

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from jaxtyping import Float
+from scipy.linalg import lapack
 from torch import Tensor
 
 from memscape.core.arrays import require_count
@@ -219,9 +220,7 @@ def _thin(
         return None
     keys = [moment.keys(bias) for _, moment in held if isinstance(moment, Rows)]
     joined = torch.cat(keys, dim=1) if keys else weight.new_zeros(weight.shape[0], 0, weight.shape[2])
-    scale = [
-        torch.full((k.shape[1],), share, dtype=weight.dtype) for k, (share, _) in zip(keys, held, strict=True)
-    ]
+    scale = [weight.new_full((k.shape[1],), share) for k, (share, _) in zip(keys, held, strict=True)]
     left = (weight @ joined.transpose(1, 2)) * (torch.cat(scale) if scale else 1.0)
     if joined.shape[1] * (left.shape[1] + joined.shape[2]) >= left.shape[1] * joined.shape[2]:
         return None
@@ -254,13 +253,26 @@ def _inverse(total: Tensor, solution: Solution) -> Inverse:
     diagonal = total.diagonal(dim1=1, dim2=2)
     level = solution.ridge * diagonal.mean(1, keepdim=True)
     diagonal += torch.where(level > 0, level, 1.0 if solution.ridge else 0.0)  # an input that is always 0
-    factor, failed = torch.linalg.cholesky_ex(total)
-    if bool(failed.any()):
+    factor = _cholesky(total)
+    if factor is None:
         raise InputError(
             f"the inputs' second moments are singular at ridge {solution.ridge:g}; take a larger ridge, "
             f"such as {RIDGE:g}, or solver='pinv'"
         )
     return CholeskyInverse(factor)
+
+
+def _cholesky(total: Tensor) -> Tensor | None:
+    """Return the lower factor, None where there is none; on the CPU in the matrix's own memory."""
+    if total.device.type != "cpu":
+        factor, failed = torch.linalg.cholesky_ex(total)
+        return None if bool(failed.any()) else factor
+    for block in total.numpy():
+        # the transpose of a symmetric matrix in rows is one in columns: LAPACK's order
+        _, failed = lapack.dpotrf(block.T, lower=0, clean=1, overwrite_a=1)
+        if failed:
+            return None
+    return total
 
 
 def _hard(

@@ -39,7 +39,7 @@ def norm_scaled(engram: Engram, model: nn.Module, *, power: float = 1.0) -> dict
     share = {}
     for name, site in engram.sites.items():
         weight = whole_weight(bare(model), site, False, None)
-        change = engram.delta(name).dense(weight)[:, :, : weight.shape[2]]
+        change = engram.delta(name).dense(weight).cpu()[:, :, : weight.shape[2]]
         size = float(weight.norm())
         share[name] = float(change.norm()) / size if size else 0.0
     largest = max(share.values())

@@ -128,8 +128,8 @@ def solved(terms: list[tuple[ConceptTerm, float]], name: str) -> Delta:
         for concept in term.concepts:
             shares[concept] = shares.get(concept, 0.0) + factor
     site = statistics.sites[name]
-    weight = whole_weight(statistics.model, site, solution.absorbs, statistics.digests)
     moments = statistics.inputs[site.source]
+    weight = whole_weight(statistics.model, site, solution.absorbs, statistics.digests).to(moments.device)
     return solve(moments, site.part, weight, shares, solution, statistics._inverses, (site.source,))
 
 
