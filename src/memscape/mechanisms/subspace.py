@@ -1,4 +1,4 @@
-"""Subspaces: the directions that activity lives in, by singular vectors or Hebbian learning, and what is left.
+"""Subspaces: the directions that activity lives in, by singular vectors or Hebbian learning.
 
 A weight matrix W (out, n) answers an input x in the subspace as before exactly if its change has no component
 there, $\\Delta W U^T U = 0$. That one projection is orthogonal gradient projection (GPM, Saha et al. 2021),

@@ -152,8 +152,8 @@ def teacher(
 @claim(
     "same-threshold",
     where="abstract: thresholds with and without a teacher",
-    statement="At low load learning with and without a teacher needs examples of the same quality: difference "
-    "of the r at which the overlap with the archetype passes .9, M = 50.",
+    statement="At low load learning with and without a teacher needs examples of the same quality: "
+    "difference of the r at which the overlap with the archetype passes .9, M = 50.",
     claimed=0.0,
     tolerance=0.03,
     unit="r",

@@ -39,10 +39,14 @@ def _rows(sizes: tuple[int, ...], load: float | None, seed: int, instances: int,
         plain, grown = _shares(units, count, seed, instances, starts)
         a, (a_low, a_high) = mean_interval(plain)
         b, (b_low, b_high) = mean_interval(grown)
-        rows.append({"n": units, "p": count, "independent": a, "95 %": f"{a_low:.3f} to {a_high:.3f}"})
-        rows[-1] |= {"families": b, "95 % ": f"{b_low:.3f} to {b_high:.3f}", "difference": b - a}
+        rows.append({"n": units, "p": count, "independent": a, "independent, 95 %": _ends(a_low, a_high)})
+        rows[-1] |= {"families": b, "families, 95 %": _ends(b_low, b_high), "difference": b - a}
         rows[-1]["ratio"] = b / a if a else "no start ended in a pattern"
     return rows
+
+
+def _ends(low: float, high: float) -> str:
+    return f"{max(low, 0.0):.3f} to {high:.3f}"
 
 
 @claim(
@@ -90,8 +94,8 @@ def fixed_count(seed: int, *, units: int = 3200, instances: int = 8, starts: int
 @claim(
     "fixed-load",
     where="docs/principle.md",
-    statement="At a fixed load of .1 both shares vanish as the network grows while their ratio rises: ratio at "
-    "n = 400 over ratio at n = 100.",
+    statement="At a fixed load of .1 both shares vanish as the network grows while their ratio rises: ratio "
+    "at n = 400 over ratio at n = 100.",
     claimed=1.0,
     unit="ratio of ratios",
     relation="at least",

@@ -20,7 +20,17 @@ them with a memory only together with its number of units.
 import importlib
 from types import ModuleType
 
-__all__ = ["dendrite", "dense", "examples", "gardner", "hopfield", "multitask", "projection", "sdm", "willshaw"]
+__all__ = [
+    "dendrite",
+    "dense",
+    "examples",
+    "gardner",
+    "hopfield",
+    "multitask",
+    "projection",
+    "sdm",
+    "willshaw",
+]
 
 
 def __getattr__(name: str) -> ModuleType:
