@@ -2,6 +2,12 @@
 
 from memscape.plot.basins import basin_bars as basin_bars
 from memscape.plot.basins import well_radii as well_radii
+from memscape.plot.brains import attended_units as attended_units
+from memscape.plot.brains import code_similarity as code_similarity
+from memscape.plot.brains import evidence_bars as evidence_bars
+from memscape.plot.brains import gate_course as gate_course
+from memscape.plot.brains import replays as replays
+from memscape.plot.brains import spike_raster as spike_raster
 from memscape.plot.check_report import check_report as check_report
 from memscape.plot.checks import abstention_scores as abstention_scores
 from memscape.plot.checks import load_forecast as load_forecast
