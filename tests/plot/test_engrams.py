@@ -28,7 +28,9 @@ def test_what_is_not_defined_is_a_dash():
 
 def test_rows_of_a_confusion_are_shares_of_the_truth():
     axes = confusion_change({"before": [[8, 2], [0, 5]]}, ["a", "b"], erased=[0]).axes[0]
-    assert axes.images[0].get_array().tolist() == [[0.8, 0.2], [0.0, 1.0]]
+    shown = axes.images[0].get_array()
+    assert shown is not None
+    assert shown.tolist() == [[0.8, 0.2], [0.0, 1.0]]
     assert axes.get_xticklabels()[0].get_text() == "a x"
 
 

@@ -269,7 +269,7 @@ def _cholesky(total: Tensor) -> Tensor | None:
         return None if bool(failed.any()) else factor
     for block in total.numpy():
         # the transpose of a symmetric matrix in rows is one in columns: LAPACK's order
-        _, failed = lapack.dpotrf(block.T, lower=0, clean=1, overwrite_a=1)
+        _, failed = lapack.dpotrf(block.T, lower=0, clean=1, overwrite_a=1)  # ty: ignore[missing-attribute]
         if failed:
             return None
     return total
