@@ -17,12 +17,15 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from memscape.sequence.decays import ChannelDecay, faded_pairs
+from memscape.sequence.walking import add_up, on_kernel, walk
 
 SEGMENT = 4096
-"""Tokens, times batch and heads, that are worked on at once.
+"""Tokens, times batch and heads, that a CPU works on at once.
 
-Larger ones leave the cache and cost more each.
+Larger ones leave its cache and cost more each.
 """
+WIDE_SEGMENT = 2**18
+"""The same where a kernel walks the chunks: about 3 KB per token at K = V = C = 64."""
 
 
 def run_chunks(
@@ -42,7 +45,7 @@ def run_chunks(
     """
     b, t, h, _ = q.shape
     size = min(chunk_size, t)
-    span = max(1, SEGMENT // (b * h * size)) * size
+    span = max(1, (WIDE_SEGMENT if on_kernel(state) else SEGMENT) // (b * h * size)) * size
     outputs = []
     for start in range(0, t, span):
         piece = [_split(x, start, span, size) for x in (q, k, v, g, beta, erase)]
@@ -99,7 +102,7 @@ def _scalar(
     written, whole = _weighted(v, beta), None if since is None else since[..., -1, None, None]
     last = _weighted(k, until)
     if erase is None:
-        states, state = _add_up(last.mT @ written, whole, state)
+        states, state = add_up(last.mT @ written, whole, state)
         return _weighted(q, since) @ states + seen @ written, state
     gained = _weighted(erase, beta)
     overlap = gained @ k.mT
@@ -119,7 +122,7 @@ def _channels(
     seen, written = fade.pairs(q, k), _weighted(v, beta)
     last, whole = k * fade.until, fade.whole[..., None]
     if erase is None:
-        states, state = _add_up(last.mT @ written, whole, state)
+        states, state = add_up(last.mT @ written, whole, state)
         return (q * fade.since) @ states + seen @ written, state
     gained = _weighted(erase, beta)
     overlap = fade.pairs(gained, k)
@@ -149,28 +152,6 @@ def _erasing(
     change = last.mT @ solved  # (K, V + K): what a chunk adds, and what it takes from the state
     added, taken = change.split([written.shape[-1], erased.shape[-1]], -1)
     keep = torch.eye(taken.shape[-1], dtype=taken.dtype, device=taken.device)
-    states, state = _carry(keep * (1.0 if whole is None else whole) - taken, added, state)
+    states, state = walk(keep * (1.0 if whole is None else whole) - taken, added, state)
     fixed = u - w @ states
     return asked @ states + seen @ fixed, state
-
-
-def _add_up(added: Tensor, whole: Tensor | None, state: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the state before each chunk, and after the last, where nothing is erased."""
-    if whole is None:
-        sums = torch.cat([state[:, :, None], added], 2).cumsum(2)
-        return sums[:, :, :-1], sums[:, :, -1]
-    states = []
-    for part, left in zip(added.unbind(2), whole.unbind(2), strict=True):
-        states.append(state)
-        state = torch.addcmul(part, left, state)
-    return torch.stack(states, 2), state
-
-
-def _carry(moved: Tensor, added: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the state before each chunk, and after the last, of $S \\leftarrow A_n S + B_n$."""
-    shape = state.shape
-    state, states = state.flatten(0, 1), []
-    for a, part in zip(moved.flatten(0, 1).unbind(1), added.flatten(0, 1).unbind(1), strict=True):
-        states.append(state)
-        state = torch.baddbmm(part, a, state)
-    return torch.stack(states, 1).unflatten(0, shape[:2]), state.reshape(shape)

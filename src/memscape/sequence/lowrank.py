@@ -16,6 +16,7 @@ from memscape.core.errors import InputError
 from memscape.mechanisms.writing import hebb
 from memscape.sequence.core import require_finite, require_shape, working
 from memscape.sequence.decays import ChannelDecay
+from memscape.sequence.walking import walk
 
 
 def low_rank_scan(
@@ -118,11 +119,7 @@ def _chunks(split: list[Tensor], state: Tensor) -> tuple[Tensor, Tensor]:
     last = a * fade.until
     keep = torch.diag_embed(fade.whole) + last.mT @ moved
     added = last.mT @ fixed + (k * fade.until).mT @ v
-    states = []
-    for left, part in zip(keep.unbind(2), added.unbind(2), strict=True):
-        states.append(state)
-        state = left @ state + part
-    before = torch.stack(states, 2)
+    before, state = walk(keep, added, state)
     return asked @ before + through @ (fixed + moved @ before) + direct, state
 
 
