@@ -1,10 +1,13 @@
 """Systems made of memories: what brains add, each from the same few parts."""
 
+from memscape.cognition.continuous_thought import Anatomy as Anatomy
+from memscape.cognition.continuous_thought import ContinuousThought as ContinuousThought
 from memscape.cognition.global_workspace import Chain as Chain
 from memscape.cognition.global_workspace import GlobalWorkspace as GlobalWorkspace
 from memscape.cognition.graph_brain import Answer as Answer
 from memscape.cognition.graph_brain import GraphBrain as GraphBrain
 from memscape.cognition.knowledge import KnowledgeGraph as KnowledgeGraph
+from memscape.cognition.pondering import Pondering as Pondering
 from memscape.cognition.rules import RuleWorld as RuleWorld
 from memscape.cognition.rules import rule_world as rule_world
 from memscape.cognition.scenery import Scenes as Scenes

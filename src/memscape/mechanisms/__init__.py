@@ -41,3 +41,4 @@ from memscape.mechanisms.subspace import Oja as Oja
 from memscape.mechanisms.subspace import Subspace as Subspace
 from memscape.mechanisms.subspace import oja_change as oja_change
 from memscape.mechanisms.subspace import principal as principal
+from memscape.mechanisms.synchrony import Synchrony as Synchrony
