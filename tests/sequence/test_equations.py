@@ -186,7 +186,7 @@ def test_moneta_and_yaad_descend_their_losses_with_decay():
 
 
 def test_memora_is_a_softmax_of_the_faded_logarithm():
-    """$W_t = c\\,\\mathrm{softmax}(\\alpha \\log W_{t-1} - \\eta \\nabla)$, on W itself and not on its log."""
+    """$W_t = c\\,\\mathrm{softmax}(\\alpha \\log W_{t-1} - \\eta \\nabla)$, on W itself, not its log."""
     weights = first_weights((K, 4 * K), (4 * K, K))
     current, reads = [len(w) * w.softmax(0) for w in weights], []
     for i in range(T):
