@@ -12,6 +12,10 @@ from memscape.sequence.parts import Keep, MatrixStore, Ridge
 KEYS = normalize(torch.randn(5, 8, generator=torch.Generator().manual_seed(3), dtype=torch.float64), dim=-1)
 VALUES = torch.randn(5, 6, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
 
+HADAMARD = torch.tensor([[1.0]], dtype=torch.float64)
+for _ in range(3):
+    HADAMARD = torch.cat([torch.cat([HADAMARD, HADAMARD], 1), torch.cat([HADAMARD, -HADAMARD], 1)])
+
 
 def tokens(t=20, b=2):
     return torch.randn(b, t, 8, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
@@ -146,6 +150,22 @@ def test_a_matrix_is_a_landscape_that_can_be_surveyed():
     survey = ms.landscape.exhaust(memory)
     minima = {tuple(state.tolist()) for state in torch.as_tensor(survey.minima).double()}
     assert {tuple(pair.tolist()) for pair in torch.cat([pairs, -pairs])} <= minima
+
+
+def test_erasing_a_key_takes_its_wells_out_of_the_landscape_and_leaves_the_others():
+    """Orthogonal keys and values: all pairs are minima; after the erasure all but the erased one."""
+    keys, values = HADAMARD[[1, 2, 4]], HADAMARD[[1, 2, 3]][:, :4]
+    matrix = chunk(keys[None, :, None], keys[None, :, None], values[None, :, None], erase=None)[1]
+    state = MemoryState(PRESETS["linear"], {"matrix": matrix}, torch.tensor([3]))
+    pairs = torch.cat([keys, values], 1)
+
+    def are_wells():
+        minima = torch.as_tensor(ms.landscape.survey(state.as_memory()).minima).double()
+        return [bool((minima == pair).all(1).any()) for pair in pairs]
+
+    assert are_wells() == [True, True, True]
+    state.erase(keys[0], keep=keys[1:])
+    assert are_wells() == [False, True, True]
 
 
 def test_a_window_is_a_continuous_memory_of_its_keys():

@@ -16,17 +16,19 @@ class FLALayer(nn.Module):
     Args:
         mode: "chunk" or "fused_recurrent".
         hidden_size: width of a token.
-        expand_v: width of all values over hidden_size.
+        expand_v: width of a value over head_dim.
         head_dim: K.
         num_heads: heads.
         use_short_conv: whether there is a short convolution.
         conv_size: its tokens.
+        use_gate: whether outputs pass a SiLU gate; None leaves it to the spec.
+        allow_neg_eigval: write strengths up to 2 instead of 1.
         layer_idx: under which number the state is kept in the cache.
         spec: preset or `MemorySpec`.
         generator: seed of the first weights.
 
     Raises:
-        InputError: for another mode, or widths that do not divide.
+        InputError: for another mode, widths that do not divide, or a choice that the spec has no place for.
 
     >>> import torch
     >>> layer = FLALayer(hidden_size=16, head_dim=8, num_heads=2, expand_v=1.0, layer_idx=0, generator=0)
@@ -44,6 +46,8 @@ class FLALayer(nn.Module):
         num_heads: int = 8,
         use_short_conv: bool = True,
         conv_size: int = 4,
+        use_gate: bool | None = None,
+        allow_neg_eigval: bool = False,
         layer_idx: int = 0,
         spec: str | MemorySpec = "gated_deltanet",
         generator: Generator = None,
@@ -58,6 +62,8 @@ class FLALayer(nn.Module):
         self.path, self.layer_idx = paths[mode], layer_idx
         chosen = spec if isinstance(spec, MemorySpec) else preset(spec)
         chosen = chosen if use_short_conv else chosen.but(short="none")
+        chosen = _gated(chosen, use_gate)
+        chosen = _doubled(chosen) if allow_neg_eigval else chosen
         sizes = {"head_dim": head_dim, "value_dim": int(values), "conv_size": conv_size}
         self.layer = MemoryLayer(hidden_size, num_heads, chosen, **sizes, generator=generator)
 
@@ -88,3 +94,17 @@ class FLALayer(nn.Module):
             cache = {} if cache is None else cache
             cache[self.layer_idx] = state
         return out, None, cache
+
+
+def _gated(spec: MemorySpec, gate: bool | None) -> MemorySpec:
+    if gate is None:
+        return spec
+    if spec.engine in ("energy", "bank"):
+        raise InputError(f"{spec} has one output of its own, and no gate; leave use_gate=None")
+    return spec.but(finish="gated_norm" if gate else "norm")
+
+
+def _doubled(spec: MemorySpec) -> MemorySpec:
+    if spec.rate != "sigmoid" or spec.engine not in ("matrix", "low_rank"):
+        raise InputError(f"{spec} has no write strength that could be doubled; leave allow_neg_eigval=False")
+    return spec.but(rate="double")
