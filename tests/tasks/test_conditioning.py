@@ -5,6 +5,7 @@ from memscape.core.errors import InputError
 from memscape.mechanisms import HebbRule
 from memscape.mechanisms.association import DeltaRule
 from memscape.memories import Hetero
+from memscape.sequence import chunk
 from memscape.tasks import conditioning
 
 
@@ -35,6 +36,34 @@ def test_the_delta_rule_blocks_and_hebb_does_not():
     hebbian = conditioning.condition(by_a_memory(HebbRule()), trials).after("AB")
     assert error_driven[1].abs() <= 0.01
     assert hebbian[1] >= 1.0
+
+
+def by_a_sequence_memory(rate, erase):
+    """A live state as a learner: a trial is a token, its stimuli the key and its outcome the value."""
+
+    def learn(stimuli, outcomes):
+        k, v = stimuli[None, :, None], outcomes[None, :, None]
+        state = chunk(k, k, v, beta=torch.full(k.shape[:3], rate), erase=erase)[1]
+        return lambda cues: cues @ state[0, 0]
+
+    return learn
+
+
+def test_the_delta_rule_of_the_sequence_layers_blocks_and_linear_attention_does_not():
+    trials = conditioning.blocking(40)
+    delta = conditioning.condition(by_a_sequence_memory(0.2, "key"), trials)
+    linear = conditioning.condition(by_a_sequence_memory(0.2, None), trials).after("AB")
+    assert delta.after("AB")[1].abs() <= 0.01
+    assert delta.after("AB")[0] > 0.99
+    assert linear[1] >= 1.0
+    exact = conditioning.condition(conditioning.rescorla_wagner(0.2), trials).strength
+    assert torch.allclose(delta.strength, exact, atol=1e-5)
+
+
+def test_a_course_is_shown_phase_by_phase():
+    course = conditioning.condition(conditioning.rescorla_wagner(0.2), conditioning.blocking(40))
+    assert [line.split()[0] for line in course.table().splitlines()] == ["A", "AB"]
+    assert course.table().splitlines()[1].split()[1:] == ["1.000", "0.000"]
 
 
 def test_rescorla_and_wagner_learn_as_the_delta_rule_of_the_memories():

@@ -2,8 +2,11 @@ import pytest
 import torch
 
 from memscape.core.errors import InputError
+from memscape.sequence import PRESETS, MemoryLayer
 from memscape.tasks import KeyValueStream
-from memscape.tasks.streams import delta_error, hebb_error, read_error, ridge_error
+from memscape.tasks.streams import read_error, squared_error
+from memscape.theory.interference import delta_error, hebb_error, ridge_error
+from memscape.training import train
 
 
 def hebb(keys, values):
@@ -56,3 +59,28 @@ def test_readers_of_another_shape_are_refused():
     stream = KeyValueStream(3, 4, 2).sample(1, generator=0)
     with pytest.raises(InputError, match="must give"):
         read_error(lambda k, v: lambda cues: cues, stream)
+
+
+def test_one_token_is_one_pair_and_a_layer_learns_to_answer_keys_alone():
+    task = KeyValueStream(pairs=4, size=8, values=8)
+    batch = task.sample(3, generator=0)
+    assert torch.equal(batch.queries[:, :4], batch.tokens)
+    assert torch.equal(batch.queries[:, 4:, :8], batch.keys)
+    assert not batch.queries[:, 4:, 8:].any()
+    silent = torch.nn.Module()
+    silent.forward = lambda x: torch.zeros_like(x)
+    assert float(squared_error(silent, batch)) == 1.0
+    spec = PRESETS["softmax"].but(short="none")
+    layer = MemoryLayer(16, 1, spec, generator=0)
+    optimizer = torch.optim.AdamW(layer.parameters(), 3e-2)
+    train(
+        layer, squared_error, task.batches(16, 0), optimizer=optimizer, steps=80, generator=0, progress=False
+    )
+    with torch.no_grad():
+        assert float(squared_error(layer, task.sample(100, generator=1))) < 0.2
+
+
+def test_the_same_seed_draws_the_same_streams():
+    batches = KeyValueStream(3, 4, 2).batches(2, 7)
+    assert torch.equal(batches(3).values, KeyValueStream(3, 4, 2).batches(2, 7)(3).values)
+    assert not torch.equal(batches(3).values, batches(4).values)

@@ -8,10 +8,7 @@ from memscape.sequence.core import scan as scan
 from memscape.sequence.core import step as step
 from memscape.sequence.diagnosis import StateReport as StateReport
 from memscape.sequence.fla_names import FLALayer as FLALayer
-from memscape.sequence.laws import delta_error as delta_error
-from memscape.sequence.laws import delta_trace as delta_trace
-from memscape.sequence.laws import hebb_error as hebb_error
-from memscape.sequence.laws import ridge_error as ridge_error
+from memscape.sequence.language import LanguageModel as LanguageModel
 from memscape.sequence.layer import MemoryLayer as MemoryLayer
 from memscape.sequence.lowrank import low_rank_chunk as low_rank_chunk
 from memscape.sequence.lowrank import low_rank_scan as low_rank_scan
@@ -19,3 +16,7 @@ from memscape.sequence.presets import PRESETS as PRESETS
 from memscape.sequence.spec import MemorySpec as MemorySpec
 from memscape.sequence.state import MemoryState as MemoryState
 from memscape.sequence.views import DynamicalSystem as DynamicalSystem
+from memscape.theory.interference import delta_error as delta_error
+from memscape.theory.interference import delta_trace as delta_trace
+from memscape.theory.interference import hebb_error as hebb_error
+from memscape.theory.interference import ridge_error as ridge_error

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from memscape.core.errors import InputError
-from memscape.sequence.laws import delta_error, hebb_error
 from memscape.sequence.recalling import key_width, recalled, shaped_keys
 from memscape.sequence.signals import Owned
 from memscape.sequence.spec import MemorySpec
+from memscape.theory.interference import delta_error, hebb_error
 
 
 @dataclass(frozen=True)

@@ -64,6 +64,14 @@ class Conditioning:
         names = ", ".join(repr(name) for name, _ in self.trials.phases)
         raise InputError(f"there is no phase {phase!r}; there are {names}")
 
+    def table(self) -> str:
+        """Return one line per phase: the strength of each stimulus at its end."""
+        width = max(len(name) for name, _ in self.trials.phases)
+        return "\n".join(
+            f"{name:<{width}}" + "".join(f"{v:>8.3f}" for v in self.after(name).tolist())
+            for name, _ in self.trials.phases
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """Return the strengths at the end of each phase as plain Python values."""
         return {name: self.after(name).tolist() for name, _ in self.trials.phases}

@@ -7,6 +7,7 @@ import torch
 from memscape.core.arrays import require_count
 from memscape.core.errors import InputError
 from memscape.core.random import Generator, resolve
+from memscape.tasks.guessing import most_frequent_share
 from memscape.tasks.tokens import SILENT, Tokens, TokenTask
 
 
@@ -48,6 +49,11 @@ class SelectiveCopy(TokenTask):
     def chance(self) -> float:
         """The accuracy of a guess among the symbols."""
         return 1 / self.symbols
+
+    @property
+    def ceilings(self) -> dict[str, float]:
+        """The best that knows which tokens were shown, and not in which order."""
+        return {"tokens without their order": most_frequent_share(self.tokens, self.symbols)}
 
     def sample(self, count: int, *, generator: Generator = None) -> Tokens:
         """Return `count` sequences with their targets. O(count t log t)."""

@@ -7,11 +7,11 @@ from typing import Any
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from memscape.core.arrays import require_count, require_fraction
 from memscape.core.errors import InputError
-from memscape.core.random import Generator, resolve
+from memscape.core.random import Generator, derived, draw_seed, resolve
 
 Writer = Callable[[Tensor, Tensor], Callable[[Tensor], Tensor]]
 """Keys (b, p, k) and values (b, p, v) to the reader of keys (b, p, k)."""
@@ -35,6 +35,12 @@ class Stream:
     def tokens(self) -> Float[Tensor, "b p kv"]:
         """Key and value side by side in one token, the input of a layer without convolution."""
         return torch.cat([self.keys, self.values], -1)
+
+    @property
+    def queries(self) -> Float[Tensor, "b t kv"]:
+        """The pairs, one token each, then every key with an empty value: what a layer is asked."""
+        asked = torch.cat([self.keys, torch.zeros_like(self.values)], -1)
+        return torch.cat([self.tokens, asked], 1)
 
 
 @dataclass(frozen=True)
@@ -91,9 +97,32 @@ class KeyValueStream:
             keys, values = torch.cat([keys, keys[:, :again]], 1), torch.cat([values, new], 1)
         return Stream(keys, values, clean)
 
+    def batches(self, size: int, seed: Generator = None) -> Callable[[int], Stream]:
+        """Return the function from a step's number to its batch of `size` streams."""
+        size, number = require_count(size, "the batch size"), draw_seed(seed)
+        return lambda step: self.sample(size, generator=derived(number, step))
+
     def to_dict(self) -> dict[str, Any]:
         """Return name and sizes as plain Python values, ready for JSON."""
         return {"task": type(self).__name__} | {f.name: getattr(self, f.name) for f in fields(self)}
+
+
+def squared_error(module: nn.Module, batch: Stream, generator: torch.Generator | None = None) -> Tensor:
+    """Return the relative squared error of a layer's answers: a `loss` of `training.train`.
+
+    One token is one pair, so a layer needs no convolution and no second layer to bring key and value
+    together: what is left is the memory.
+
+    Args:
+        module: maps tokens (b, 2p, k + v) to outputs (b, 2p, k + v), or to a tuple that begins with them; the
+            last v channels at the last p places are its answers.
+        batch: a stream.
+        generator: not used; here because `training.train` hands it to every loss.
+    """
+    out = module(batch.queries)
+    out = out[0] if isinstance(out, tuple) else out
+    pairs, width = batch.clean.shape[1:]
+    return (out[:, -pairs:, -width:] - batch.clean).square().mean() / batch.clean.square().mean()
 
 
 def read_error(writer: Writer, stream: Stream) -> Float[Tensor, " p"]:
@@ -109,35 +138,3 @@ def read_error(writer: Writer, stream: Stream) -> Float[Tensor, " p"]:
     if found.shape != stream.clean.shape:
         raise InputError(f"the reader gave {tuple(found.shape)}; it must give {tuple(stream.clean.shape)}")
     return (found - stream.clean).square().mean((0, 2)) / stream.clean.square().mean()
-
-
-def hebb_error(pairs: int, size: int) -> float:
-    """Return the expected error of Hebb's rule, $(p - 1) / k$, for independent keys.
-
-    >>> hebb_error(17, 64)
-    0.25
-    """
-    return (pairs - 1) / size
-
-
-def delta_error(pairs: int, size: int) -> float:
-    """Return the expected error of one pass of the delta rule, in the mean field of wide keys.
-
-    With $\\tau = p / k$: $2 - 2(1 - e^{-\\tau})/\\tau - e^{-\\tau} + e^{-\\tau}(1 - e^{-\\tau})/\\tau$. The
-    last key written is exact, the first ones are erased as noise.
-
-    >>> round(delta_error(64, 64), 3)
-    0.6
-    """
-    tau = pairs / size
-    kept = math.exp(-tau)
-    return 2 - 2 * (1 - kept) / tau - kept + kept * (1 - kept) / tau
-
-
-def ridge_error(pairs: int, size: int) -> float:
-    """Return the expected error of the least-squares map: 0 up to p = k, then $1 - k / p$.
-
-    >>> ridge_error(128, 64)
-    0.5
-    """
-    return max(0.0, 1 - size / pairs)

@@ -63,6 +63,18 @@ class TokenTask(ABC):
         """The accuracy of the best possible reader; 1 where the answer is always determined."""
         return 1.0
 
+    @property
+    def ceilings(self) -> dict[str, float]:
+        """What a reader can reach at best to whom something is hidden, by what it goes by instead.
+
+        A model that stands at one of them has found this much of the task and no more.
+        """
+        return {}
+
+    def baselines(self) -> dict[str, Callable[[Tensor], Tensor]]:
+        """Return simple readers by name: tokens (b, t) to answers (b, t)."""
+        return {}
+
     @abstractmethod
     def sample(self, count: int, *, generator: Generator = None) -> Tokens:
         """Return `count` sequences with their targets. O(count t)."""
@@ -100,6 +112,12 @@ class Score:
     def to_dict(self) -> dict[str, Any]:
         """Return the numbers as a dictionary."""
         return {f.name: getattr(self, f.name) for f in fields(self)}
+
+    def table(self) -> str:
+        """Return one line per number."""
+        low, high = self.interval
+        lines = [f"accuracy  {self.accuracy:.3f} ({low:.3f} to {high:.3f})", f"chance    {self.chance:.3f}"]
+        return "\n".join([*lines, f"ceiling   {self.ceiling:.3f}", f"loss      {self.loss:.3f} nats"])
 
     def __repr__(self) -> str:
         low, high = self.interval

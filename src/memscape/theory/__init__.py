@@ -12,6 +12,7 @@ nothing.
 - `examples`: archetypes learned from noisy examples, with and without a teacher, by Monte Carlo.
 - `willshaw`: binary clipped memories of sparse patterns.
 - `sdm`: Kanerva's sparse distributed memory.
+- `interference`: what keys written once cost each other, in one memory and through layers and heads.
 
 Scalars are Python floats, arrays are float64 tensors. Capacities are statements about many units: compare
 them with a memory only together with its number of units.
@@ -26,6 +27,7 @@ __all__ = [
     "examples",
     "gardner",
     "hopfield",
+    "interference",
     "multitask",
     "projection",
     "sdm",

@@ -72,3 +72,25 @@ def delta_trace(age: int, place: int, width: int) -> float:
     width = require_count(width, "width")
     old, early = math.exp(-require_count(age, "age", low=0) / width), math.exp(-place / width)
     return 2 * (1 - old) - early * (old - old**2)
+
+
+def deep_error(pairs: int, width: int, heads: int = 1, depth: int = 1) -> float:
+    """Return the expected relative squared error at the end of a chain of Hebbian recalls.
+
+    $(1 + \\frac{N - 1}{H K})^L - 1$. Layer after layer reads the key of the next one. A read is the right
+    value and a share of each other one, with mean square 1/HK where H heads with keys of their own are
+    averaged; the next read passes all shares on and adds its own. Exact in expectation for independent unit
+    keys in every layer and head. It lies between $L (N-1) / HK$, where errors merely add, and
+    $e^{L (N-1) / HK} - 1$.
+
+    Args:
+        pairs: N, associations stored in each head of each layer.
+        width: K, width of a key.
+        heads: H, whose reads are averaged.
+        depth: L, recalls one after another.
+
+    >>> deep_error(17, 64), deep_error(17, 64, heads=4), deep_error(17, 64, depth=2)
+    (0.25, 0.0625, 0.5625)
+    """
+    one = hebb_error(pairs, width) / require_count(heads, "heads")
+    return (1 + one) ** require_count(depth, "depth") - 1
