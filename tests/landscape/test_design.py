@@ -126,7 +126,7 @@ def test_memories_that_cannot_be_shaped_and_targets_that_make_no_sense_are_refus
     with pytest.raises(CapabilityError, match="Softmax"):
         ms.landscape.design(ms.memories.Dense(X), [0.5, 0.3, 0.2])
     soft = ms.memories.Dense(X, separation=ms.mechanisms.Softmax(1.0))
-    with pytest.raises(InputError, match="3 units"):
+    with pytest.raises(InputError, match="2 sizes and the memory 3 patterns"):
         ms.landscape.design(soft, [0.5, 0.5])
     with pytest.raises(InputError, match="negative"):
         ms.landscape.design(soft, [0.5, -0.5, 1.0])

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from memscape.core.arrays import as_tensor, require_width
+from memscape.core.arrays import as_tensor
 from memscape.core.errors import CapabilityError, InfeasibleError, InputError
 from memscape.core.intervals import share_interval
 from memscape.core.memory import ShapeableMemory
@@ -136,7 +136,10 @@ def _shapeable(memory: Any) -> Any:
 def _checked_target(target: object, count: int, kind: str) -> tuple[Float[Tensor, " p"], bool]:
     """Return the target and whether it counts uses: whole numbers, one of them above 1."""
     wanted = as_tensor(target, "target").double().reshape(-1).cpu()
-    require_width(wanted, count, "target")
+    if len(wanted) != count:
+        raise InputError(
+            f"the target has {len(wanted)} sizes and the memory {count} patterns; give one for each"
+        )
     if bool((wanted < 0).any()):
         raise InputError(f"the target holds {float(wanted.min()):g}; sizes are not negative")
     counted = bool((wanted == wanted.round()).all() and (wanted > 1).any())
