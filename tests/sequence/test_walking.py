@@ -91,9 +91,18 @@ def test_memories_on_the_kernel_are_memories_on_the_loop(kernel, name, monkeypat
     run = rules(made)[name]
     looped = run()
     loop_slopes = torch.autograd.grad(looped[0].sin().sum(), list(made.values()), allow_unused=True)
+    launches = []
+    launched = kernel.launched
+
+    def counted(*given, **settings):
+        launches.append(settings)
+        return launched(*given, **settings)
+
+    monkeypatch.setattr(kernel, "launched", counted)
     monkeypatch.setattr(walking, "on_kernel", lambda state: True)
     walked = run()
     slopes = torch.autograd.grad(walked[0].sin().sum(), list(made.values()), allow_unused=True)
+    assert launches == [{}, {"backwards": True}]
     assert apart(looped, walked) < 1e-5
     assert apart(*([x for x in each if x is not None] for each in (loop_slopes, slopes))) < 1e-5
 

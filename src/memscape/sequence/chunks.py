@@ -9,15 +9,15 @@ $$L = \\mathrm{tril}_{-1}(\\mathrm{diag}(\\beta)(E K^T) \\odot D), \\quad
 
 and from the state $S$ at the chunk's start $\\tilde U = U - W S$, $O = \\mathrm{diag}(e^\\gamma) Q S + ((Q
 K^T) \\odot D) \\tilde U$ and $S \\leftarrow e^{\\gamma_C} S + (\\mathrm{diag}(e^{\\gamma_C - \\gamma}) K)^T
-\\tilde U$. The last line is the only one that goes from chunk to chunk, one product each.
+\\tilde U$. Only the state goes from chunk to chunk: two products each.
 """
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from memscape.sequence import walking
 from memscape.sequence.decays import ChannelDecay, faded_pairs
-from memscape.sequence.walking import add_up, on_kernel, walk
 
 SEGMENT = 4096
 """Tokens, times batch and heads, that a CPU works on at once.
@@ -45,7 +45,7 @@ def run_chunks(
     """
     b, t, h, _ = q.shape
     size = min(chunk_size, t)
-    span = max(1, (WIDE_SEGMENT if on_kernel(state) else SEGMENT) // (b * h * size)) * size
+    span = max(1, (WIDE_SEGMENT if walking.on_kernel(state) else SEGMENT) // (b * h * size)) * size
     outputs = []
     for start in range(0, t, span):
         piece = [_split(x, start, span, size) for x in (q, k, v, g, beta, erase)]
@@ -102,7 +102,7 @@ def _scalar(
     written, whole = _weighted(v, beta), None if since is None else since[..., -1, None, None]
     last = _weighted(k, until)
     if erase is None:
-        states, state = add_up(last.mT @ written, whole, state)
+        states, state = walking.add_up(last.mT @ written, whole, state)
         return _weighted(q, since) @ states + seen @ written, state
     gained = _weighted(erase, beta)
     overlap = gained @ k.mT
@@ -122,7 +122,7 @@ def _channels(
     seen, written = fade.pairs(q, k), _weighted(v, beta)
     last, whole = k * fade.until, fade.whole[..., None]
     if erase is None:
-        states, state = add_up(last.mT @ written, whole, state)
+        states, state = walking.add_up(last.mT @ written, whole, state)
         return (q * fade.since) @ states + seen @ written, state
     gained = _weighted(erase, beta)
     overlap = fade.pairs(gained, k)
@@ -149,9 +149,31 @@ def _erasing(
         overlap.mT, sides.mT, upper=True, left=False, unitriangular=True
     ).mT
     u, w = solved.split([written.shape[-1], erased.shape[-1]], -1)
-    change = last.mT @ solved  # (K, V + K): what a chunk adds, and what it takes from the state
-    added, taken = change.split([written.shape[-1], erased.shape[-1]], -1)
-    keep = torch.eye(taken.shape[-1], dtype=taken.dtype, device=taken.device)
-    states, state = walk(keep * (1.0 if whole is None else whole) - taken, added, state)
-    fixed = u - w @ states
+    if walking.on_kernel(state):
+        change = last.mT @ solved  # (K, V + K): what a chunk adds, and what it takes from the state
+        added, taken = change.split([u.shape[-1], w.shape[-1]], -1)
+        keep = torch.eye(taken.shape[-1], dtype=taken.dtype, device=taken.device)
+        states, state = walking.walk(keep * (1.0 if whole is None else whole) - taken, added, state)
+        fixed = u - w @ states
+    else:
+        states, fixed, state = _correct(u, w, last, whole, state)
     return asked @ states + seen @ fixed, state
+
+
+def _correct(
+    u: Tensor, w: Tensor, last: Tensor, whole: Tensor | None, state: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the states before each chunk, the corrected writes, and the last state.
+
+    Two products per chunk in a row, where the form that a kernel walks has half as many again in all.
+    """
+    heads = state.shape[:2]
+    parts = [x.flatten(0, 1).unbind(1) for x in (u, w, last)]
+    left = [None] * u.shape[2] if whole is None else whole.flatten(0, 1).unbind(1)
+    state, states, fixed = state.flatten(0, 1), [], []
+    for write, read, key, kept in zip(*parts, left, strict=True):
+        states.append(state)
+        fixed.append(torch.baddbmm(write, read, state, alpha=-1))
+        state = torch.baddbmm(state if kept is None else kept * state, key.mT, fixed[-1])
+    together = [torch.stack(x, 1).unflatten(0, heads) for x in (states, fixed)]
+    return together[0], together[1], state.unflatten(0, heads)

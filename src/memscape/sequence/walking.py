@@ -2,7 +2,7 @@
 
 Everything else of a chunk-parallel memory is a batched product, so this is the only place that a GPU needs a
 kernel for: a loop in Python launches one small product per chunk. Dispatched by device; the loop is the
-definition, and what a CPU runs.
+definition.
 """
 
 from functools import cache
