@@ -17,6 +17,7 @@ def demo(
     """Store 1,797 handwritten digits in several memories, damage and recall them, and write a report."""
     say("loading the library")
     from memscape import patterns
+    from memscape.cli.erasing import erase_digit, erasure_panel
     from memscape.cli.findings import summary
     from memscape.cli.inputs import Pictures
     from memscape.cli.measure import study
@@ -38,6 +39,9 @@ def demo(
     )
     plan = Plan.quick(seed) if quick else Plan(seed=seed)
     found = study(pictures, plan, say)
+    say("erasing a digit from a network, and putting it back")
+    erased = erase_digit(images, labels, seed=seed, epochs=15 if quick else 40, relearn=60 if quick else 150)
     say("drawing")
-    written = report(found).save(out)
-    emit(found.to_dict() | {"report": str(written)}, f"{summary(found)}\n\nreport written to {written}", json)
+    written = report(found).add(erasure_panel(erased)).save(out)
+    numbers = found.to_dict() | {"erased digit": erased.to_dict(), "report": str(written)}
+    emit(numbers, f"{summary(found)}\n\n{erased!r}\n\nreport written to {written}", json)
