@@ -130,14 +130,29 @@ def test_strong_decay_is_finite_forward_and_backward(channels):
     assert apart((out, state), scan(**leaves)) < 1e-5
 
 
-def test_narrow_inputs_keep_wide_states():
-    made = {name: x.bfloat16() for name, x in stream(130, torch.float32).items() if name != "state"}
-    out, state = chunk(**made)
-    wide, exact = scan(**{name: x.float() for name, x in made.items()})
-    assert out.dtype == torch.bfloat16
-    assert state.dtype == torch.float32
-    assert (state - exact).abs().max() < 1e-5
-    assert ((out.float() - wide).abs() <= wide.abs() * 2**-8 + 1e-6).all()
+def test_strong_decay_is_finite_in_the_low_rank_form():
+    made = stream(100, torch.float32, channels=True)
+    made |= {"a": -made["k"], "b": made["k"] * made.pop("beta")[..., None]}
+    made["g"] = torch.full_like(made["g"], -30.0)
+    leaves = {name: x.requires_grad_() for name, x in made.items()}
+    out, state = low_rank_chunk(**leaves)
+    (out.sum() + state.sum()).backward()
+    assert all(bool(torch.isfinite(x).all()) for x in (out, state, *(x.grad for x in leaves.values())))
+    assert apart((out, state), low_rank_scan(**leaves)) < 1e-5
+
+
+@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize("channels", [False, True], ids=["scalar", "channels"])
+def test_narrow_inputs_keep_wide_states(name, channels):
+    """bf16 in and out: states are those of float32, outputs within one unit in bf16's last place."""
+    made = rule(name, stream(130, torch.bfloat16, channels=channels))
+    wide = {n: x.float() if isinstance(x, torch.Tensor) else x for n, x in made.items()}
+    exact = scan(**wide)
+    for out, state in (scan(**made), chunk(**made)):
+        assert out.dtype == torch.bfloat16
+        assert state.dtype == torch.float32
+        assert apart([exact[1]], [state]) < 1e-5
+        assert ((out.float() - exact[0]).abs() <= exact[0].abs() * 2**-7 + 1e-6).all()
 
 
 @pytest.mark.parametrize("t", LENGTHS)

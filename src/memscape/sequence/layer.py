@@ -11,6 +11,7 @@ from memscape.core.random import Generator, resolve
 from memscape.sequence.core import require_finite
 from memscape.sequence.mixers import HeadMixer, LayerSizes, Stretch, mixer
 from memscape.sequence.presets import preset
+from memscape.sequence.recalling import heads_of, key_width
 from memscape.sequence.signals import Owned
 from memscape.sequence.spec import MemorySpec
 from memscape.sequence.state import MemoryState
@@ -89,8 +90,8 @@ class MemoryLayer(nn.Module):
             chunk_size: tokens worked on at once by "chunk"; it changes no result.
 
         Raises:
-            InputError: for another width or batch, NaN, a state of another layer, a mask that is not left
-                padding, an unknown path, a chunk size below 1.
+            InputError: for another width or batch, NaN, the state of another spec or of other sizes, a mask
+                that is not left padding, an unknown path, a chunk size below 1.
         """
         size = require_count(chunk_size, "chunk_size")
         if path not in PATHS:
@@ -157,6 +158,23 @@ class MemoryLayer(nn.Module):
             raise InputError(f"the state belongs to {state.spec}, this layer is {self.spec}")
         if state.batch != len(x):
             raise InputError(f"the state has {state.batch} rows and x {len(x)}; reorder(index) chooses rows")
+        self._check_sizes(state)
+
+    def _check_sizes(self, state: MemoryState) -> None:
+        """Refuse the state of a layer with the same spec and other sizes."""
+        own = self.sizes
+        if state.tensors:
+            heads, width = heads_of(state.tensors)[1], key_width(state.spec, state.tensors)
+            if (heads, width) != (own.num_heads, own.head_dim):
+                raise InputError(
+                    f"the state is of {heads} heads of {width}, "
+                    f"this layer has {own.num_heads} of {own.head_dim}"
+                )
+        if state.conv is not None and state.conv.shape[1] != own.conv_size - 1:
+            raise InputError(
+                f"the state keeps {state.conv.shape[1]} tokens for its convolution, this layer needs "
+                f"{own.conv_size - 1}"
+            )
 
     def extra_repr(self) -> str:
         sizes = self.sizes
