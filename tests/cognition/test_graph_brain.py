@@ -7,6 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import memscape as ms
 from memscape.cognition import GraphBrain, KnowledgeGraph
 from memscape.core.errors import InfeasibleError, InputError
 
@@ -72,6 +73,16 @@ def test_an_erased_triple_is_not_known_and_all_others_are_answered_as_before():
             assert (after.name, after.used[0][0]) == (before.name, before.used[0][0])
 
 
+def test_it_is_kept_in_a_file_with_its_graph_and_what_was_erased(tmp_path):
+    kept = brain().erase(("Rome", "in", "Italy"))
+    kept.save(tmp_path / "graph.safetensors")
+    loaded = ms.load(tmp_path / "graph.safetensors")
+    assert loaded.graph == kept.graph
+    for s, p, _ in TRIPLES:
+        assert loaded.ask(s, p, None) == kept.ask(s, p, None)
+    assert len(ms.as_memory(loaded)) == len(kept.graph.entities)
+
+
 def test_chains_are_followed_as_far_as_they_are_known():
     answers = brain().follow("Anna", "parent of", "lives in", "in")
     assert [answer.name for answer in answers] == ["Bert", "Paris", "France"]
@@ -109,6 +120,7 @@ def test_constraints_that_leave_nothing_are_named():
     [
         (lambda: KnowledgeGraph([]), "no triples"),
         (lambda: KnowledgeGraph([("a", "b")]), "no triple"),
+        (lambda: KnowledgeGraph(["abc"]), "no triple"),
         (lambda: KnowledgeGraph([("a", "p", "b")], subjects={"p": ["b"]}), "subjects of 'p': b"),
         (lambda: KnowledgeGraph([("a", "p", "b")], forbidden=[("a", "p", "b")]), "forbidden"),
         (lambda: KnowledgeGraph([("a", "p", "b")], objects={"p": []}), "nothing at all"),

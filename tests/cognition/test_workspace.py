@@ -61,6 +61,7 @@ def test_thoughts_name_the_variables_of_the_rule_behind_a_rotation():
         lambda: rule_world(3, salience=1.0),
         lambda: Workspace(3).fit(rule_world(4)),
         lambda: Workspace(3).attend(torch.zeros(1, 4)),
+        lambda: Workspace(3).attend(torch.full((1, 3), float("nan"))),
         lambda: RuleWorld(torch.eye(3)).steps(0),
     ],
 )

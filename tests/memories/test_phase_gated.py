@@ -80,3 +80,11 @@ def test_it_is_kept_in_a_file(tmp_path):
 def test_what_cannot_be_is_refused(call, error):
     with pytest.raises(error):
         call(PhaseGated(10))
+
+
+def test_its_items_are_wells_once_each():
+    X = ms.patterns.independent(6, 80, generator=0)
+    memory = PhaseGated(80).store(X).store(X[[3, 1, 0]])
+    assert torch.equal(ms.as_memory(memory).patterns, X.to(torch.int8))
+    with pytest.raises(InputError, match="empty"):
+        ms.as_memory(PhaseGated(80))

@@ -154,3 +154,4 @@ def test_a_sequence_memory_is_kept_in_a_file(tmp_path):
     loaded = ms.load(tmp_path / "frames.safetensors")
     first, second = (m.replay(frames[0], 9) for m in (memory, loaded))
     assert torch.equal(first.states, second.states)
+    assert len(ms.as_memory(loaded)) == 10  # its frames are wells

@@ -78,6 +78,20 @@ def test_it_is_kept_in_a_file(tmp_path):
     loaded = ms.load(tmp_path / "ca3.safetensors")
     assert torch.equal(loaded.read(2).contents.float(), OVERLAPPING[2])
     assert loaded.rule == memory.rule
+    assert (loaded.floor, loaded.silencing) == (memory.floor, memory.silencing)
+
+
+def test_its_contents_are_wells_whose_landscape_can_be_measured():
+    memory = learnt(OVERLAPPING).associate(1, content(8, 9))
+    weights = memory.to_contents.clone()
+    wells = ms.as_memory(memory)
+    wanted = OVERLAPPING.clone()
+    wanted[1] = content(8, 9)
+    assert torch.equal((wells.patterns > 0).float(), wanted)
+    assert wells.recall(wells.patterns.float()).exact.all()
+    assert torch.equal(memory.to_contents, weights)  # a copy was asked
+    with pytest.raises(InputError, match="empty"):
+        ms.as_memory(SpikingCA3(2, 3))
 
 
 def test_a_record_explains_itself():
@@ -98,6 +112,8 @@ def test_a_record_explains_itself():
         lambda m: m.recall_by_content(torch.full((BITS,), 0.5)),
         lambda m: m.run(torch.zeros(1, 3), 5),
         lambda m: SpikingCA3(0, 10),
+        lambda m: SpikingCA3(2, 3, floor=1.0),
+        lambda m: SpikingCA3(2, 3, silencing=-1.0),
     ],
 )
 def test_what_cannot_be_is_refused(call):

@@ -7,6 +7,7 @@ from memscape.cognition.global_workspace import GlobalWorkspace as GlobalWorkspa
 from memscape.cognition.graph_brain import Answer as Answer
 from memscape.cognition.graph_brain import GraphBrain as GraphBrain
 from memscape.cognition.knowledge import KnowledgeGraph as KnowledgeGraph
+from memscape.cognition.learnt_modules import LearntModules as LearntModules
 from memscape.cognition.pondering import Pondering as Pondering
 from memscape.cognition.rules import RuleWorld as RuleWorld
 from memscape.cognition.rules import rule_world as rule_world

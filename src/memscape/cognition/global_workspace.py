@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from memscape.core.arrays import require_count, require_width
+from memscape.core.arrays import as_tensor, require_count, require_width
 from memscape.core.cards import Card, register
 from memscape.core.errors import InputError
 from memscape.core.progress import ProgressOption
@@ -124,10 +124,10 @@ class GlobalWorkspace(nn.Module):
         """Return what comes of inputs under instructions. Differentiable in both and in the controller.
 
         Raises:
-            InputError: for other widths or unequal numbers of rows.
+            InputError: for other widths, NaN, or unequal numbers of rows.
         """
-        require_width(seen, self.width, "what is seen")
-        require_width(instruction, self.instructions, "the instruction")
+        require_width(as_tensor(seen, "what is seen"), self.width, "what is seen")
+        require_width(as_tensor(instruction, "the instruction"), self.instructions, "the instruction")
         if len(seen) != len(instruction):
             raise InputError(f"{len(seen)} inputs and {len(instruction)} instructions; give one for each")
         content, result = torch.zeros_like(seen), torch.zeros_like(seen)

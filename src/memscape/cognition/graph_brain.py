@@ -4,6 +4,7 @@ A tensor brain answers, constraints bind it, and the triples used are listed.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,8 +16,10 @@ from memscape.cognition.tensor_brain import TensorBrain
 from memscape.core.arrays import require_fraction
 from memscape.core.cards import Card, register
 from memscape.core.errors import InfeasibleError, InputError
+from memscape.core.files import Bundle, save_bundle
 from memscape.core.progress import ProgressOption
 from memscape.core.random import Generator
+from memscape.memories.continuous import Continuous
 from memscape.training import History
 
 USED = 0.05
@@ -184,6 +187,41 @@ class GraphBrain(nn.Module):
             if at is None:
                 break
         return tuple(answers)
+
+    def as_memory(self) -> Continuous:
+        """Return the index layer of the graph's entities as the log-sum-exp memory that it is."""
+        return self.brain.as_memory()
+
+    def save(self, path: str | Path) -> None:
+        """Write brain and graph to `path` (safetensors with a JSON header); `memscape.load` reads it."""
+        graph = self.graph
+        parts = {
+            "triples": [list(triple) for triple in graph.triples],
+            "subjects": {name: sorted(names) for name, names in graph.subjects.items()},
+            "objects": {name: sorted(names) for name, names in graph.objects.items()},
+            "forbidden": [list(triple) for triple in sorted(graph.forbidden)],
+            "width": self.brain.width,
+            "known": self.known,
+            "erased": sorted(self.erased),
+        }
+        save_bundle(
+            path,
+            kind="system",
+            card=self.card.name,
+            tensors=dict(self.state_dict()),
+            parts={"settings": parts},
+        )
+
+    @classmethod
+    def from_bundle(cls, bundle: Bundle) -> "GraphBrain":
+        """Return the brain that a file holds; use `memscape.load(path)`."""
+        parts = bundle.parts["settings"]
+        rules = {side: parts[side] for side in ("subjects", "objects", "forbidden")}
+        graph = KnowledgeGraph(parts["triples"], **rules)
+        brain = cls(graph, parts["width"], known=parts["known"], generator=0)
+        brain.load_state_dict(bundle.tensors)
+        brain.erased = set(parts["erased"])
+        return brain
 
     def _candidates(self, question: tuple[str | None, ...]) -> tuple[Int[Tensor, "x 3"], tuple[str, ...]]:
         subject, predicate, object_ = question

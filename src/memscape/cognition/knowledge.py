@@ -1,6 +1,6 @@
 """A user's graph: named entities and predicates, triples, and constraints that no answer may break."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cached_property
@@ -42,13 +42,14 @@ class KnowledgeGraph:
 
     def __init__(
         self,
-        triples: Iterable[tuple[str, ...]],
+        triples: Iterable[Sequence[str]],
         *,
         subjects: Mapping[str, Iterable[str]] | None = None,
         objects: Mapping[str, Iterable[str]] | None = None,
-        forbidden: Iterable[tuple[str, ...]] = (),
+        forbidden: Iterable[Sequence[str]] = (),
     ):
-        values: dict[str, Any] = {"triples": tuple(dict.fromkeys(tuple(triple) for triple in triples))}
+        given = [[part] if isinstance(part, str) else part for part in triples]  # one text is no triple
+        values: dict[str, Any] = {"triples": tuple(dict.fromkeys(tuple(triple) for triple in given))}
         values["subjects"] = {name: frozenset(names) for name, names in (subjects or {}).items()}
         values["objects"] = {name: frozenset(names) for name, names in (objects or {}).items()}
         values["forbidden"] = frozenset(tuple(triple) for triple in forbidden)

@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from memscape.cognition.rules import RuleWorld
-from memscape.core.arrays import require_count, require_width
+from memscape.core.arrays import as_tensor, require_count, require_width
 from memscape.core.cards import Card, register
 from memscape.core.errors import InputError
 from memscape.core.progress import ProgressOption
@@ -110,16 +110,16 @@ class Workspace(nn.Module):
         """Return the thoughts of states (b, n): their k elements that stand out.
 
         Raises:
-            InputError: for another width.
+            InputError: for another width or NaN.
         """
-        require_width(seen, self.units, "what is seen")
+        require_width(as_tensor(seen, "what is seen"), self.units, "what is seen")
         rich = seen @ self.map.T
         shares = k_writers(2 * self.sharpness[0].exp() * rich.abs(), self.k)
         return Thought(shares, shares * rich)
 
     def verify(self, thought: Thought, later: Float[Tensor, "b n"]) -> Float[Tensor, " b"]:
         """Return the energy of thoughts in later states; low where they agree. O(b n^2)."""
-        require_width(later, self.units, "the later states")
+        require_width(as_tensor(later, "the later states"), self.units, "the later states")
         return -self.sharpness[1].exp() * (thought.values * (later @ self.map.T)).sum(-1)
 
     def forward(self, seen: Float[Tensor, "b n"], later: Float[Tensor, "c n"]) -> Float[Tensor, "b c"]:

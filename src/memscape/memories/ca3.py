@@ -12,11 +12,11 @@ from memscape.core.errors import InputError
 from memscape.core.spaces import Binary
 from memscape.mechanisms.coding import above
 from memscape.mechanisms.energies import overlaps
-from memscape.mechanisms.separation import Exponential
 from memscape.mechanisms.writing import overwrite
 from memscape.memories.code_memory import CodeMemory
 from memscape.memories.dense import Dense
 from memscape.memories.pattern_keeper import Reading, checked_patterns
+from memscape.memories.stored_wells import stored_wells
 
 
 @register
@@ -147,9 +147,7 @@ class CA3(CodeMemory):
 
     def as_memory(self) -> Dense:
         """Return the contents as wells of an energy over -1 and +1, whose landscape can be measured."""
-        if not len(self):
-            raise InputError("the memory is empty; store patterns first: memory.store(X)")
-        return Dense(2 * self.patterns - 1, separation=Exponential())
+        return stored_wells(self.patterns)
 
     def _places(self, keys: object) -> Tensor:
         places = torch.as_tensor(keys)

@@ -17,8 +17,10 @@ from memscape.core.spaces import Bipolar
 from memscape.mechanisms.energies import overlaps
 from memscape.mechanisms.scheduling import Gates, Rhythm
 from memscape.mechanisms.writing import decay
+from memscape.memories.dense import Dense
 from memscape.memories.following import followed
 from memscape.memories.pattern_keeper import MemoryModule, checked_patterns
+from memscape.memories.stored_wells import stored_wells
 from memscape.memories.temporal import Replay
 
 
@@ -122,6 +124,10 @@ class PhaseGated(MemoryModule):
             path.append(self.space.project(overlaps(self.transitions, path[-1])))
         settings = {"steps": steps, "threshold": threshold, "rhythm": vars(self.rhythm)}
         return followed(path, self.space, self.patterns, given.shape[:-1], settings)
+
+    def as_memory(self) -> Dense:
+        """Return the items as wells of an energy; transitions have none, so it says nothing of the order."""
+        return stored_wells(self.patterns)
 
     def _settings(self) -> dict[str, Any]:
         return {"units": self.units, "rhythm": vars(self.rhythm)}

@@ -9,16 +9,15 @@ from torch import Tensor
 
 from memscape.core.arrays import as_tensor, require_memory, require_width
 from memscape.core.cards import Card, register
-from memscape.core.errors import InputError
 from memscape.core.random import Generator, derived, draw_seed
 from memscape.core.spaces import Binary, SparseBinary
 from memscape.mechanisms.coding import CompetitiveCode
-from memscape.mechanisms.separation import Exponential
 from memscape.mechanisms.writing import clip
 from memscape.memories.code_memory import CodeMemory
 from memscape.memories.dense import Dense
 from memscape.memories.pattern_keeper import Reading, warn_load
 from memscape.memories.recalling import checked_states
+from memscape.memories.stored_wells import stored_wells
 
 PER_UNIT = 0.131
 """Inputs per coding unit up to which recall was exact (25 of 192 units, 40 of 400 bits active, measured)."""
@@ -181,9 +180,7 @@ class Sparsey(CodeMemory):
 
     def as_memory(self) -> Dense:
         """Return the stored inputs as wells of an energy over -1 and +1, whose landscape can be measured."""
-        if not len(self):
-            raise InputError("the memory is empty; store patterns first: memory.store(X)")
-        return Dense(2 * self.patterns - 1, separation=Exponential())
+        return stored_wells(self.patterns)
 
     def _add(self, patterns: Tensor) -> None:
         self.space.check(patterns, "patterns")  # what is stored has its number of ones, a cue need not

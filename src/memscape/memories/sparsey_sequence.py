@@ -13,8 +13,10 @@ from memscape.core.random import Generator, derived, draw_seed
 from memscape.core.spaces import SparseBinary
 from memscape.mechanisms.coding import CompetitiveCode
 from memscape.mechanisms.writing import clip
+from memscape.memories.dense import Dense
 from memscape.memories.following import followed
 from memscape.memories.pattern_keeper import MemoryModule, checked_patterns
+from memscape.memories.stored_wells import stored_wells
 from memscape.memories.temporal import Replay
 
 
@@ -118,6 +120,10 @@ class SparseySequence(MemoryModule):
             states.append(self.space.project(code @ self.weights.T))
         settings = {"steps": steps, "threshold": threshold}
         return followed(states, self.space, self.patterns, cues.shape[:-1], settings)
+
+    def as_memory(self) -> Dense:
+        """Return the frames as wells of an energy over -1 and +1: which of them are near each other."""
+        return stored_wells(self.patterns)
 
     def _support(self, frames: Float[Tensor, "... n"], before: Tensor | None) -> Float[Tensor, "... m"]:
         seen = frames @ self.weights / frames.sum(-1, keepdim=True).clamp_min(1)

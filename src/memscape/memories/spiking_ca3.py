@@ -1,5 +1,6 @@
 """CA3 in spiking cells: cues and contents that call each other, learnt by the order of spikes."""
 
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,14 +8,16 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from memscape.core.arrays import require_count
+from memscape.core.arrays import require_count, require_fraction
 from memscape.core.cards import Card, register
 from memscape.core.errors import InputError
 from memscape.core.spaces import Binary
 from memscape.mechanisms.circuits import Circuit
 from memscape.mechanisms.leaking import Spiking
 from memscape.mechanisms.plasticity import SpikeTimes, SpikeTiming
+from memscape.memories.dense import Dense
 from memscape.memories.pattern_keeper import MemoryModule
+from memscape.memories.stored_wells import stored_wells
 
 LEARN, PAUSE, WAIT = 3, 7, 6
 """Ticks of input while a memory is learnt, of silence after it, and of waiting for a recall."""
@@ -86,9 +89,14 @@ class SpikingCA3(MemoryModule):
     Args:
         cues, bits: number of cues and of bits of a content.
         rule: plasticity.
+        floor: lowest voltage in mV relative to rest, 0 or below.
+        silencing: inhibition in nA between the cells that take contents in, 0 or above.
+
+    The last two and `rule` are calibrated (see the claims); with `depression=6`, no floor and no silencing it
+    is wired as published.
 
     Raises:
-        InputError: for numbers below 1.
+        InputError: for numbers below 1, a floor above 0, a silencing below 0.
 
     A tick costs O(n^2) for each of three delays, n = 3 cues + 4 bits + 1 cells.
 
@@ -115,14 +123,24 @@ class SpikingCA3(MemoryModule):
     to_contents: Tensor
     to_cues: Tensor
 
-    def __init__(self, cues: int = 5, units: int = 10, *, rule: SpikeTiming = RULE):
+    def __init__(
+        self,
+        cues: int = 5,
+        units: int = 10,
+        *,
+        rule: SpikeTiming = RULE,
+        floor: float = FLOOR,
+        silencing: float = STRONG,
+    ):
         super().__init__()
         self.space, self.rule = Binary(), rule
+        self.silencing = require_fraction(silencing, "silencing", high=1e3)
+        self.floor = -require_fraction(-floor, "minus the floor", high=1e6)
         self.cues, self.bits = require_count(cues, "cues"), require_count(units, "units")
         self.register_buffer("to_contents", torch.zeros(self.cues, self.bits))
         self.register_buffer("to_cues", torch.zeros(self.bits, self.cues))
         self.places = _places(self.cues, self.bits)
-        self._circuit = _circuit(self.places, self.cues, self.bits)
+        self._circuit = _circuit(self.places, self.cues, self.bits, self.floor, self.silencing)
         self.reset()
 
     def reset(self) -> "SpikingCA3":
@@ -158,6 +176,12 @@ class SpikingCA3(MemoryModule):
     def recall_by_content(self, fragment: object) -> SpikeRecord:
         """Return what a part of a content brings back: every cue whose content shares a bit with it."""
         return self.run(self._input(None, self._contents(fragment)[0], 1), 1 + WAIT)
+
+    def as_memory(self) -> Dense:
+        """Return what the cues bring back as wells of an energy over -1 and +1; a copy is asked."""
+        asked = [deepcopy(self).reset().read(cue).contents for cue in range(self.cues)]
+        held = torch.stack(asked).to(torch.int8)
+        return stored_wells(held[held.any(-1)])  # not of cues that hold nothing
 
     def run(self, given: Float[Tensor, "t n"], ticks: int) -> SpikeRecord:
         """Return the spikes of so many ticks in which input (t, n), in nA, arrives first.
@@ -216,11 +240,14 @@ class SpikingCA3(MemoryModule):
         return given
 
     def _settings(self) -> dict[str, Any]:
-        return {"cues": self.cues, "units": self.bits, "rule": vars(self.rule)}
+        calibrated = {"floor": self.floor, "silencing": self.silencing}
+        return {"cues": self.cues, "units": self.bits, "rule": vars(self.rule)} | calibrated
 
     @classmethod
     def _from_settings(cls, settings: dict[str, Any], tensors: dict[str, Tensor]) -> "SpikingCA3":
-        memory = cls(settings["cues"], settings["units"], rule=SpikeTiming(**settings["rule"]))
+        calibrated = {name: settings[name] for name in ("floor", "silencing")}
+        rule = SpikeTiming(**settings["rule"])
+        memory = cls(settings["cues"], settings["units"], rule=rule, **calibrated)
         memory.load_state_dict(tensors)
         return memory
 
@@ -235,13 +262,13 @@ def _places(cues: int, bits: int) -> dict[str, slice]:
     return {name: slice(end - size, end) for (name, size), end in zip(sizes.items(), ends, strict=True)}
 
 
-def _circuit(p: dict[str, slice], cues: int, bits: int) -> Circuit:
+def _circuit(p: dict[str, slice], cues: int, bits: int, floor: float, silencing: float) -> Circuit:
     """Return the fixed wiring; weights and delays after the authors' published configuration."""
     n = p["out_content"].stop
     slow = torch.zeros(n, dtype=torch.bool)
     for name in ("cue", "content", "recall_content", "out_cue", "out_content"):
         slow[p[name]] = True
-    cells = Spiking(torch.where(slow, 3.0, 0.5), torch.where(slow, 0.27, 0.14), floor=FLOOR)
+    cells = Spiking(torch.where(slow, 3.0, 0.5), torch.where(slow, 0.27, 0.14), floor=floor)
     wires = {delay: torch.zeros(n, n) for delay in (1, 2, 3)}
     one, others, every = torch.eye(cues), 1 - torch.eye(cues), torch.eye(bits)
 
@@ -250,7 +277,7 @@ def _circuit(p: dict[str, slice], cues: int, bits: int) -> Circuit:
 
     wire("cue", "recall_cue", STRONG * one - STRONG * bits / 3 * others, 2)
     wire("recall_cue", "recall_cue", -STRONG * bits / 2 * others, 1)
-    wire("content", "content", -STRONG * (1 - every), 1)  # ours: what is shown now silences what is recalled
+    wire("content", "content", -silencing * (1 - every), 1)  # ours: what is shown silences what is recalled
     wire("content", "gate", 9.0 * every, 1)
     wire("cue", "gate", torch.full((cues, bits), -STRONG), 2)
     wire("content", "inhibition", torch.full((bits, 1), STRONG), 1)
