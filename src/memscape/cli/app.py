@@ -7,6 +7,7 @@ import typer
 from memscape.cli.catalogue import info, list_
 from memscape.cli.checking import check
 from memscape.cli.demo import demo
+from memscape.cli.engram import app as engram
 from memscape.cli.explore import explore
 from memscape.cli.frame import Commands
 from memscape.cli.replicate import replicate
@@ -48,6 +49,7 @@ app.command("explore")(explore)
 app.command("check")(check)
 app.command("store")(store)
 app.command("recall")(recall)
+app.add_typer(engram, name="engram")
 app.command("replicate")(replicate)
 app.command("list")(list_)
 app.command("info")(info)

@@ -27,9 +27,11 @@ def guarding_callback(guard: "SubspaceGuard") -> Any:
             self.attachment: Any = None
 
         def on_train_begin(self, args: Any, state: Any, control: Any, **given: Any) -> None:
+            """Attach the guard to the trainer's optimiser."""
             self.attachment = guard.attach(given["optimizer"])
 
         def on_train_end(self, args: Any, state: Any, control: Any, **given: Any) -> None:
+            """Take the guard off."""
             if self.attachment is not None:
                 self.attachment.remove()
 

@@ -24,7 +24,7 @@ RELATIONS = {"equal": "=", "at least": ">=", "at most": "<="}
 MARKS = ("shown", "tried, no effect", "conjecture")
 """What is said of an application, best first."""
 
-_MACHINERY = {"claim", "means", "networks", "pages", "runner", "systems"}
+_MACHINERY = {"claim", "erasing", "means", "networks", "pages", "runner", "sentences", "systems"}
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import math
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -68,10 +68,14 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Outcomes:
-    """What a run of claims found, in its order; `complete` is False where Ctrl-C ended it."""
+    """What a run of claims found, in its order; `complete` is False where Ctrl-C ended it.
+
+    `skipped` says by id which data or package a claim lacked.
+    """
 
     found: tuple[Outcome, ...]
     complete: bool = True
+    skipped: dict[str, str] = field(default_factory=dict)
 
     @property
     def missed(self) -> tuple[str, ...]:
@@ -84,13 +88,15 @@ class Outcomes:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain Python values, ready for JSON."""
-        return {"outcomes": [one.to_dict() for one in self.found], "complete": self.complete}
+        outcomes = [one.to_dict() for one in self.found]
+        return {"outcomes": outcomes, "complete": self.complete, "skipped": dict(self.skipped)}
 
     def __repr__(self) -> str:
         ended = "" if self.complete else ", ended early"
         head = f"{len(self.found)} claims measured, {len(self.found) - len(self.missed)} met{ended}"
         missed = f"\nMISSED: {', '.join(self.missed)}" if self.missed else ""
-        return f"{head}\n{self.table()}{missed}"
+        skipped = [f"\nskipped {name}: {reason}" for name, reason in self.skipped.items()]
+        return f"{head}\n{self.table()}{missed}{''.join(skipped)}"
 
 
 def run(
@@ -102,7 +108,8 @@ def run(
 ) -> Outcomes:
     """Return what the measurements of claims found, and write each to a file as soon as it is known.
 
-    A claim that is missed is written like any other. Ctrl-C ends the run with what is finished.
+    A claim that is missed is written like any other. One whose data or package is not installed is skipped;
+    the result says why. Ctrl-C ends the run with what is finished.
 
     Args:
         replications: from `claims(...)`.
@@ -118,10 +125,15 @@ def run(
     (0.1379, ())
     """
     found: list[Outcome] = []
+    skipped: dict[str, str] = {}
     with Progress(progress, len(replications), "replicating") as bar:
         for one in replications:
             started = time.process_time()
-            measured = one.measure(seed)
+            try:
+                measured = one.measure(seed)
+            except (FileNotFoundError, ModuleNotFoundError) as error:
+                skipped[one.claim.id] = str(error)
+                continue
             seconds = round(time.process_time() - started, 2)
             outcome = Outcome(one.claim, measured, one.mark, seconds, VERSION, os.cpu_count() or 1)
             found.append(outcome)
@@ -129,7 +141,7 @@ def run(
                 write(outcome, out)
             if not bar.update():
                 break
-    return Outcomes(tuple(found), complete=len(found) == len(replications))
+    return Outcomes(tuple(found), len(found) + len(skipped) == len(replications), skipped)
 
 
 def write(outcome: Outcome, folder: Path | str) -> Path:

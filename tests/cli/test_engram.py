@@ -1,0 +1,171 @@
+"""memscape engram: what it says, what it writes, and what it refuses."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_model
+from torch import nn
+
+from memscape.core.random import derived
+from memscape.patterns import digits
+
+BUILD = """
+from torch import nn
+
+def build():
+    return nn.Sequential(nn.Linear(64, 48), nn.ReLU(), nn.Linear(48, 10))
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with a trained network, one that never saw a 3, and the digits as learned and test rows."""
+    folder = tmp_path_factory.mktemp("networks")
+    (folder / "my_network.py").write_text(BUILD)
+    images, y = digits()
+    x = images.flatten(1)
+    np.savez(folder / "learned.npz", x=x[:700].numpy(), y=y[:700].numpy())
+    np.savez(folder / "test.npz", x=x[700:900].numpy(), y=y[700:900].numpy())
+    for name, kept in (("weights", torch.arange(10)), ("oracle", torch.tensor([0, 1, 2, 4, 5, 6, 7, 8, 9]))):
+        chosen = torch.isin(y[:700], kept)
+        save_model(fit(x[:700][chosen], y[:700][chosen]), str(folder / f"{name}.safetensors"))
+    return folder
+
+
+@pytest.fixture
+def trained(folder, monkeypatch):
+    """The options that name the network and its rows, typed in their folder."""
+    monkeypatch.chdir(folder)
+    return ["--model", "my_network:build", "--weights", "weights.safetensors", "--data", "learned.npz"]
+
+
+def fit(x, y):
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Linear(64, 48), nn.ReLU(), nn.Linear(48, 10))
+    optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
+    for epoch in range(10):
+        for rows in torch.randperm(len(x), generator=derived(0, epoch)).split(64):
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(model(x[rows]), y[rows]).backward()
+            optimizer.step()
+    return model
+
+
+def test_a_class_is_located_erased_composed_and_audited(run, trained, folder):
+    located = run("engram", "locate", *trained, "--concept", 3, "--out", "three.safetensors", "--json")
+    assert located.exit_code == 0, located.output
+    assert [row["layer"] for row in json.loads(located.stdout)["layers"]] == ["0", "2"]
+    assert "MiB" in located.stderr
+    assert (folder / "three.safetensors").is_file()
+
+    erased = run("engram", "erase", *trained, "--concept", 3, "--out", "without.safetensors", "--json")
+    said = json.loads(erased.stdout)
+    assert said["before"]["on them"] > 0.9 > 0.3 > said["after"]["on them"]
+    assert said["after"]["on the rest"] > 0.85
+    before, after = load_file("weights.safetensors"), load_file("without.safetensors")
+    assert before.keys() == after.keys()
+    assert not torch.equal(before["0.weight"], after["0.weight"])
+
+    both = ["--concept", 3, "--concept", 7]
+    composed = run("engram", "compose", *trained, *both, "--out", "only.safetensors", "--json")
+    said = json.loads(composed.stdout)
+    assert said["after"]["on them"] > 0.85 > 0.2 > said["after"]["on the rest"]
+
+    words: list = [
+        "--test",
+        "test.npz",
+        "--oracle",
+        "my_network:build",
+        "--oracle-weights",
+        "oracle.safetensors",
+    ]
+    words += ["--baseline", "SSD", "--relearn", 5, "--report", "out/report.html"]
+    audited = run("engram", "audit", *trained, "--concept", 3, *words, "--json")
+    found = json.loads(audited.stdout)
+    assert "never deleted" in found["sentence"]
+    assert list(found["findings"]) == ["as trained", "oracle", "engram erased", "random rows erased", "SSD"]
+    page = (folder / "out" / "report.html").read_text(encoding="utf-8")
+    assert "Put back, every answer is what it was." in page
+    assert "How soon it comes back" in page
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--concept", "x"], "there is no row of 'x'"),
+        (["--concept", "3", "--model", "nowhere"], "no folder and no module:function"),
+        (["--concept", "3", "--model", "my_network:absent"], "cannot be built"),
+        (["--concept", "3", "--data", "none.npz"], "there is no file"),
+        (["--concept", "3", "--weights", "learned.npz"], "does not fit the model"),
+    ],
+)
+def test_mistakes_end_in_one_clear_line(run, trained, words, message):
+    result = run("engram", "locate", *trained, *words)
+    assert result.exit_code == 2
+    assert message in " ".join(result.stderr.replace("│", " ").split())
+    assert "Traceback" not in result.output
+
+
+def test_answers_of_a_language_model_are_its_concept(run, tmp_path):
+    transformers = pytest.importorskip("transformers", reason="needs transformers: pip install memscape[hub]")
+    model = language_model(transformers, tmp_path / "model")
+    lines = [
+        {"text": f"s{s} r{r}", "answer": f" o{(3 * s + r) % 5}", "label": f"s{s}"}
+        for s in range(4)
+        for r in range(3)
+    ]
+    data = tmp_path / "facts.jsonl"
+    data.write_text("\n".join(map(json.dumps, lines)))
+    words = ["--model", model, "--data", data, "--concept", "s1", "--out", tmp_path / "without", "--json"]
+    erased = run("engram", "erase", *words)
+    assert erased.exit_code == 0, erased.output
+    said = json.loads(erased.stdout)
+    assert said["before"] == {"on them": 1.0, "on the rest": 1.0}
+    assert said["after"]["on them"] < 1.0
+    assert transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "without") is not None
+
+
+def language_model(transformers, folder):
+    """A GPT-2 of one block that knows twelve facts, with a tokeniser of whole words, as a folder."""
+    import tokenizers
+
+    words = [
+        "<end>",
+        *(f"s{i}" for i in range(4)),
+        *(f"r{i}" for i in range(3)),
+        *(f"o{i}" for i in range(5)),
+    ]
+    made = tokenizers.Tokenizer(
+        tokenizers.models.WordLevel({w: i for i, w in enumerate(words)}, unk_token="<end>")
+    )
+    made.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
+    tokenizer = transformers.PreTrainedTokenizerFast(
+        tokenizer_object=made, eos_token="<end>", pad_token="<end>"
+    )
+    ids = torch.tensor([[1 + s, 5 + r, 8 + (3 * s + r) % 5] for s in range(4) for r in range(3)])
+    config = transformers.GPT2Config(
+        vocab_size=len(words),
+        n_positions=8,
+        n_embd=32,
+        n_layer=1,
+        n_head=2,
+        bos_token_id=0,
+        eos_token_id=0,
+        resid_pdrop=0.0,
+        embd_pdrop=0.0,
+        attn_pdrop=0.0,
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = transformers.GPT2LMHeadModel(config)
+    optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
+    for _ in range(150):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(model(ids[:, :2]).logits[:, -1], ids[:, 2]).backward()
+        optimizer.step()
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
