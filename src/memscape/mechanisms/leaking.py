@@ -24,7 +24,21 @@ def leak(
     tensor([2.])
     """
     require_time_constant(tau)
-    return state + (drive - state) / tau
+    return low_pass(state, drive, 1 / torch.as_tensor(tau))
+
+
+def low_pass(
+    state: Float[Tensor, "... n"], drive: Float[Tensor, "... n"], share: Tensor
+) -> Float[Tensor, "... n"]:
+    """Return $h + s (x - h)$, the step of `leak` for shares $s = 1 / \\tau$ in (0, 1]. O(n).
+
+    For long courses: the time constants are checked once, before the first step, with
+    `require_time_constant`.
+
+    >>> low_pass(torch.tensor([4.0]), torch.tensor([0.0]), torch.tensor([0.25]))
+    tensor([3.])
+    """
+    return torch.lerp(state, drive, share)
 
 
 def require_time_constant(tau: float | Tensor, low: float = 1.0) -> None:
