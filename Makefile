@@ -37,7 +37,7 @@ test-slow: $(VENV)/.dev ## the tests marked slow
 
 # Sets nothing up, and runs without the shape checking hook: any interpreter with torch, numba and pytest will do.
 test-gpu: ## the tests marked gpu, with PYTHON and the torch that it has
-	PYTHONPATH=src $(PYTHON) -m pytest -o addopts="--import-mode=importlib --strict-markers" -m gpu tests
+	PYTHONPATH=src $(PYTHON) -m pytest -o addopts="--import-mode=importlib --strict-markers" -o check_shapes=false -m gpu tests
 
 bench: $(VENV)/.bench ## benchmarks against peers, in one process run
 	$(BIN)/python -m benchmarks
