@@ -3,11 +3,12 @@
 import pytest
 import torch
 from torch.nn.functional import normalize
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from memscape.sequence import PRESETS, MemoryLayer, chunk, delta_error, delta_trace, hebb_error, ridge_error
 from memscape.sequence.engines import run
 from memscape.sequence.objectives import Huber
-from memscape.sequence.parts import GradientStep, MatrixStore, Ridge, SoftmaxRead
+from memscape.sequence.parts import GradientStep, MatrixStore, Ridge, SoftmaxRead, WindowStore
 from memscape.sequence.signals import Owned, Signals
 from memscape.sequence.spec import MemorySpec
 from memscape.sequence.window import attend
@@ -95,6 +96,32 @@ def test_huber_ignores_outliers_that_ruin_least_squares():
     least, huber = map_error(spec.objective, v), map_error(Huber(2.0), v)
     assert huber < 0.1 * least
     assert map_error(Huber(2.0), clean) < 1e-3
+
+
+class Largest(TorchDispatchMode):
+    """Keeps the size of the largest tensor that any operation returns."""
+
+    numbers = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        out = func(*args, **(kwargs or {}))
+        for each in out if isinstance(out, tuple | list) else (out,):
+            if isinstance(each, torch.Tensor):
+                self.numbers = max(self.numbers, each.numel())
+        return out
+
+
+@pytest.mark.parametrize("name", ["softmax", "lla", "hopfield", "energy"])
+def test_looking_at_n_tokens_takes_room_for_n_and_not_for_their_square(name):
+    """Queries go in blocks of 64, so the largest tensor has 64 numbers per token."""
+    spec = PRESETS[name]
+    spec = spec.but(store=WindowStore(10_000)) if name == "softmax" else spec  # not torch's own attention
+    layer = MemoryLayer(2, 1, spec, generator=0)
+    for n in (1024, 2048):
+        x = torch.randn(1, n, 2, generator=torch.Generator().manual_seed(0))
+        with torch.no_grad(), Largest() as largest:
+            layer(x)
+        assert largest.numbers <= 64 * n
 
 
 def test_a_bank_moves_nothing_beyond_its_convolution():
