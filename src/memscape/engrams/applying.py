@@ -233,16 +233,17 @@ def _written(
 
 def _write_site(edit: Edit, engram: Engram, site: Site, factor: float, base: Base) -> None:
     part = site.part
-    whole = part.matrix(original(edit.model, site.weight)).double().cpu()
-    change = engram.delta(site.name).dense(whole)
-    columns = whole.shape[2]
+    before = part.matrix(original(edit.model, site.weight))
+    share = part.kind != FULL  # a share is a change of the weight it is a share of
+    change = engram.delta(site.name).dense(before.double().cpu() if share else None)
+    columns = before.shape[2]
     weight = _kept(edit, site.weight)
     now = part.matrix(base(site.weight, weight.detach())).double()
-    _place(part.place, weight, now + factor * change[:, :, :columns].to(now.device))
+    _place(part.place, weight, now.add(change[:, :, :columns].to(now.device), alpha=factor))
     if site.bias is not None and change.shape[2] > columns:
         bias = _kept(edit, site.bias)
         now = part.offsets(base(site.bias, bias.detach())).double()
-        _place(part.place_offsets, bias, now + factor * change[:, :, columns].to(now.device))
+        _place(part.place_offsets, bias, now.add(change[:, :, columns].to(now.device), alpha=factor))
 
 
 def _kept(edit: Edit, name: str) -> Tensor:

@@ -107,7 +107,7 @@ class InputMoments:
                 parts.append(part)
         whole = kept.full(bias) if kept.count or not parts else parts.pop(0).full(bias)
         for part in parts:
-            whole += part.full(bias)
+            part.add_to(whole, bias)
         return whole
 
     def diagonal(self) -> Float[Tensor, " d"]:

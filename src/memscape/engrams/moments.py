@@ -31,6 +31,10 @@ class Moment(ABC):
     def full(self, bias: bool) -> Float[Tensor, "g e e"]:
         """Return the whole matrix in float64, e = d, or d + 1 with the appended 1. O(g d^2) memory."""
 
+    def add_to(self, whole: Float[Tensor, "g e e"], bias: bool, share: float = 1.0) -> None:
+        """Add share times the matrix to a whole one, in place."""
+        whole.add_(self.full(bias), alpha=share)
+
     @abstractmethod
     def times(self, weight: Float[Tensor, "g o e"], bias: bool) -> Float[Tensor, "g o e"]:
         """Return weight times the matrix, in float64, without unpacking the matrix. O(g o d^2)."""
@@ -112,16 +116,21 @@ class Gram(Moment):
         self.total.add_(whole[:, -1, :-1], alpha=sign)
 
     def full(self, bias: bool) -> Float[Tensor, "g e e"]:
-        self.settle()
         size = self.width + bias
         whole = torch.zeros(self.groups, size, size, dtype=torch.float64, device=self.total.device)
-        for (a, b), block in zip(self.edges, self.blocks, strict=True):
-            whole[:, a:b, :b] = block
-            whole[:, :a, a:b] = block[:, :, :a].transpose(1, 2)
-        if bias:
-            whole[:, -1, :-1] = whole[:, :-1, -1] = self.total
-            whole[:, -1, -1] = self.count
+        self.add_to(whole, bias)
         return whole
+
+    def add_to(self, whole: Float[Tensor, "g e e"], bias: bool, share: float = 1.0) -> None:
+        """Add share times the matrix to a whole one, in place: block by block, without a second one."""
+        self.settle()
+        for (a, b), block in zip(self.edges, self.blocks, strict=True):
+            whole[:, a:b, :b].add_(block, alpha=share)
+            whole[:, :a, a:b].add_(block[:, :, :a].transpose(1, 2), alpha=share)
+        if bias:
+            whole[:, -1, :-1].add_(self.total, alpha=share)
+            whole[:, :-1, -1].add_(self.total, alpha=share)
+            whole[:, -1, -1] += share * self.count
 
     def times(self, weight: Float[Tensor, "g o e"], bias: bool) -> Float[Tensor, "g o e"]:
         self.settle()

@@ -30,6 +30,8 @@ GUARD = 1e-9
 """Keeps the share of a token that never came at 0 / 0 = 0."""
 KEPT = 2**28
 """Bytes of factors that are kept for the next concept."""
+CHUNK = 2**26
+"""Bytes of a weight's rows that are solved at a time: rows do not see each other."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +112,13 @@ class CholeskyInverse(Inverse):
     factor: Float[Tensor, "g e e"]
 
     def apply(self, rows: Float[Tensor, "g o e"]) -> Float[Tensor, "g o e"]:
-        return torch.cholesky_solve(rows.transpose(1, 2), self.factor).transpose(1, 2)
+        if self.factor.device.type != "cpu":
+            return torch.cholesky_solve(rows.transpose(1, 2), self.factor).transpose(1, 2)
+        made = rows.clone(memory_format=torch.contiguous_format)
+        for block, right in zip(self.factor.numpy(), made.numpy(), strict=True):
+            # rows in memory are columns to LAPACK: neither the factor nor the rows are copied
+            lapack.dpotrs(block.T, right.T, lower=0, overwrite_b=1)  # ty: ignore[missing-attribute]
+        return made
 
     def whiten(self, rows: Float[Tensor, "g o e"]) -> Float[Tensor, "g o k"]:
         return torch.linalg.solve_triangular(self.factor, rows.transpose(1, 2), upper=False).transpose(1, 2)
@@ -175,7 +183,7 @@ def solve(
     Args:
         moments: of the layer's input.
         part: how the layer's weight is read.
-        weight: (groups, out, in), or in + 1 with the bias as last column.
+        weight: (groups, out, in), or in + 1 with the bias as last column, in the model's own precision.
         shares: $a_c$ by concept; all 1 where the solution is not additive.
         solution: solver, ridge, lambda, rank.
         inverses: factors that are kept.
@@ -189,7 +197,7 @@ def solve(
         return Share(_shares(moments, present, solution))
     bias = weight.shape[2] > part.width
     if solution.solver == "nullspace":
-        return _hard(moments, weight, present, solution, bias)
+        return _hard(moments, weight.double(), present, solution, bias)
     if solution.additive:
         held = (*key, bias, solution.solver, solution.ridge, solution.rtol)
         inverse = inverses.get(held, lambda: _inverse(moments.total(bias), solution))
@@ -197,10 +205,21 @@ def solve(
         inverse = _inverse(_weighted(moments, present, solution, bias), solution)
     if solution.rank is None and (thin := _thin(moments, weight, present, inverse, bias)) is not None:
         return thin
-    target = _target(moments, weight, present, bias)
-    if solution.rank is None or solution.rank >= min(target.shape[1:]):
-        return Dense(inverse.apply(target))
-    return _truncated(target, inverse, solution.rank)
+    if solution.rank is None or solution.rank >= min(weight.shape[1:]):
+        return Dense(_by_rows(moments, weight, present, inverse, bias))
+    return _truncated(_target(moments, weight.double(), present, bias), inverse, solution.rank)
+
+
+def _by_rows(
+    moments: InputMoments, weight: Tensor, shares: dict[Concept, float], inverse: Inverse, bias: bool
+) -> Tensor:
+    """Return $W \\Sigma^+ T^{-1}$, some rows of W at a time, so that wide copies stay small."""
+    made = torch.empty_like(weight, dtype=torch.float64, memory_format=torch.contiguous_format)
+    step = max(1, CHUNK // (8 * weight.shape[0] * weight.shape[2]))
+    for start in range(0, weight.shape[1], step):
+        some = weight[:, start : start + step].double()
+        made[:, start : start + step] = inverse.apply(_target(moments, some, shares, bias))
+    return made
 
 
 def _target(moments: InputMoments, weight: Tensor, shares: dict[Concept, float], bias: bool) -> Tensor:
@@ -218,12 +237,14 @@ def _thin(
     held = [(share, moments.concepts[c]) for c, share in shares.items()]
     if not all(isinstance(moment, Rows) for _, moment in held):
         return None
+    count = sum(moment.rows.shape[1] for _, moment in held if isinstance(moment, Rows))
+    if count * (weight.shape[1] + weight.shape[2]) >= weight.shape[1] * weight.shape[2]:
+        return None  # two factors would be larger than their product
     keys = [moment.keys(bias) for _, moment in held if isinstance(moment, Rows)]
-    joined = torch.cat(keys, dim=1) if keys else weight.new_zeros(weight.shape[0], 0, weight.shape[2])
-    scale = [weight.new_full((k.shape[1],), share) for k, (share, _) in zip(keys, held, strict=True)]
-    left = (weight @ joined.transpose(1, 2)) * (torch.cat(scale) if scale else 1.0)
-    if joined.shape[1] * (left.shape[1] + joined.shape[2]) >= left.shape[1] * joined.shape[2]:
-        return None
+    wide = weight.double()
+    joined = torch.cat(keys, dim=1) if keys else wide.new_zeros(wide.shape[0], 0, wide.shape[2])
+    scale = [k.new_full((k.shape[1],), share) for k, (share, _) in zip(keys, held, strict=True)]
+    left = (wide @ joined.transpose(1, 2)) * (torch.cat(scale) if scale else 1.0)
     return LowRank(left, inverse.apply(joined))
 
 
@@ -235,9 +256,9 @@ def _truncated(target: Tensor, inverse: Inverse, rank: int) -> LowRank:
 
 def _weighted(moments: InputMoments, shares: dict[Concept, float], solution: Solution, bias: bool) -> Tensor:
     """Return $\\Sigma^+ + \\lambda \\Sigma^-$."""
-    total = solution.reference_weight * moments.total(bias)
+    total = moments.total(bias).mul_(solution.reference_weight)
     for concept in shares:
-        total += (1 - solution.reference_weight) * moments.concepts[concept].full(bias)
+        moments.concepts[concept].add_to(total, bias, 1 - solution.reference_weight)
     return total
 
 

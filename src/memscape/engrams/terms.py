@@ -129,12 +129,12 @@ def solved(terms: list[tuple[ConceptTerm, float]], name: str) -> Delta:
             shares[concept] = shares.get(concept, 0.0) + factor
     site = statistics.sites[name]
     moments = statistics.inputs[site.source]
-    weight = whole_weight(statistics.model, site, solution.absorbs, statistics.digests).to(moments.device)
+    weight = own_weight(statistics.model, site, solution.absorbs, statistics.digests).to(moments.device)
     return solve(moments, site.part, weight, shares, solution, statistics._inverses, (site.source,))
 
 
-def whole_weight(model: nn.Module, site: Site, bias: bool, digests: dict[str, str] | None) -> Tensor:
-    """Return a site's weight (g, o, in) in float64 as it was before any edit, its bias as last column.
+def own_weight(model: nn.Module, site: Site, bias: bool, digests: dict[str, str] | None) -> Tensor:
+    """Return a site's weight (g, o, in) as it was before any edit, its bias as last column.
 
     Raises:
         InputError: where it is not what the digests say; None checks nothing.
@@ -142,10 +142,16 @@ def whole_weight(model: nn.Module, site: Site, bias: bool, digests: dict[str, st
     names = [site.weight] + ([site.bias] if bias and site.bias else [])
     if digests is not None:
         require_same(model, digests, names)
-    weight = site.part.matrix(original(model, site.weight)).double().cpu()
+    weight = site.part.matrix(original(model, site.weight))
     if len(names) == 1 or site.part.kind != FULL:
         return weight
-    return torch.cat([weight, site.part.offsets(original(model, names[1])).double().cpu()[:, :, None]], dim=2)
+    offsets = site.part.offsets(original(model, names[1])).to(weight)
+    return torch.cat([weight, offsets[:, :, None]], dim=2)
+
+
+def whole_weight(model: nn.Module, site: Site, bias: bool, digests: dict[str, str] | None) -> Tensor:
+    """Return `own_weight` in float64, on the CPU."""
+    return own_weight(model, site, bias, digests).double().cpu()
 
 
 def settings_of(term: Term) -> dict[str, Any]:
