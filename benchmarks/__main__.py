@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-NAMES = ("descent", "retrieval", "storage", "census", "check", "survey", "sequence")
+NAMES = ("descent", "retrieval", "storage", "census", "check", "survey", "sequence", "engrams", "ridge")
 
 
 def main() -> int:
