@@ -28,4 +28,9 @@ from memscape.plot.report import Panel as Panel
 from memscape.plot.report import Picture as Picture
 from memscape.plot.report import Report as Report
 from memscape.plot.report import Table as Table
+from memscape.plot.spans import learning_curves as learning_curves
+from memscape.plot.spans import memory_spans as memory_spans
+from memscape.plot.spans import serial_positions as serial_positions
+from memscape.plot.spans import slot_writers as slot_writers
+from memscape.plot.spans import time_constants as time_constants
 from memscape.plot.trees import tree as tree
