@@ -18,6 +18,7 @@ from memscape.mechanisms.energies import Separated as Separated
 from memscape.mechanisms.flow import FixedPoint as FixedPoint
 from memscape.mechanisms.flow import GradientFlow as GradientFlow
 from memscape.mechanisms.leaking import Spiking as Spiking
+from memscape.mechanisms.learnt_separation import LearntSeparation as LearntSeparation
 from memscape.mechanisms.levels import LevelledEnergy as LevelledEnergy
 from memscape.mechanisms.levels import ThroughAncestors as ThroughAncestors
 from memscape.mechanisms.marginal import Gaussian as Gaussian
@@ -27,6 +28,8 @@ from memscape.mechanisms.marginal import Signs as Signs
 from memscape.mechanisms.plasticity import SpikeTiming as SpikeTiming
 from memscape.mechanisms.scheduling import Curriculum as Curriculum
 from memscape.mechanisms.scheduling import Rhythm as Rhythm
+from memscape.mechanisms.selectable import SelectableEdges as SelectableEdges
+from memscape.mechanisms.selectable import SelectableNetwork as SelectableNetwork
 from memscape.mechanisms.separation import Entmax as Entmax
 from memscape.mechanisms.separation import Epanechnikov as Epanechnikov
 from memscape.mechanisms.separation import Exponential as Exponential

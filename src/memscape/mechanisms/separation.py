@@ -300,7 +300,10 @@ def to_settings(separation: Separation) -> dict[str, Any]:
 
 def from_settings(settings: dict[str, Any]) -> Separation:
     """Return the separation that `to_settings` described; an unknown name is refused."""
-    known = {c.__name__: c for c in (Power, RectifiedPower, Softmax, Entmax, Sparsemax, Epanechnikov)}
+    from memscape.mechanisms.learnt_separation import LearntSeparation  # built on this module
+
+    fixed = (Power, RectifiedPower, Softmax, Entmax, Sparsemax, Epanechnikov)
+    known = {c.__name__: c for c in (*fixed, LearntSeparation)}
     values = dict(settings)
     name = values.pop("name", None)
     if name not in known:

@@ -13,6 +13,7 @@ from memscape.memories.dreaming import Dreaming as Dreaming
 from memscape.memories.hetero import Hetero as Hetero
 from memscape.memories.hierarchical import Hierarchical as Hierarchical
 from memscape.memories.hopfield import Hebbian as Hebbian
+from memscape.memories.learning_separation import learn_separation as learn_separation
 from memscape.memories.margin import MaxMargin as MaxMargin
 from memscape.memories.pattern_memory import PatternMemory as PatternMemory
 from memscape.memories.phase_gated import PhaseGated as PhaseGated

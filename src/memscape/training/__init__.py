@@ -3,3 +3,4 @@
 from memscape.training.batches import Minibatches as Minibatches
 from memscape.training.history import History as History
 from memscape.training.loop import train as train
+from memscape.training.selecting import train_selecting as train_selecting
