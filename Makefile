@@ -23,7 +23,7 @@ demo: $(VENV)/.base ## the main job on real data; writes out/report.html
 	$(BIN)/memscape demo --out out/report.html
 
 test: lint ## lint, types, contracts, documentation, the whole suite
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: $(VENV)/.dev ## ruff, ty, import contracts, strict build of the documentation
 	$(BIN)/ruff check .

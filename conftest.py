@@ -14,6 +14,7 @@ import importlib.machinery
 import inspect
 import os
 import sys
+import types
 import typing
 
 # Before torch and numba are imported: two xdist workers share the machine.
@@ -45,17 +46,18 @@ def _checker() -> typing.Callable:
     conf = BeartypeConf(is_pep484_tower=True, violation_type=TypeError)
 
     def has_axes(hint: typing.Any) -> bool:
-        if isinstance(hint, str):
-            return "[" in hint
         if isinstance(hint, type) and issubclass(hint, AbstractArray):
             return True
         return any(has_axes(part) for part in typing.get_args(hint))
 
     def checked_function(function: typing.Callable) -> typing.Callable:
-        hints = getattr(function, "__annotations__", None)
-        if not hints:
+        written = getattr(function, "__annotations__", None)
+        if not written:
             return function
+        hints = {name: _resolved(hint, function.__globals__) for name, hint in written.items()}
+        function.__annotations__ = hints
         wanted = beartype(conf=conf)(function)
+        function.__annotations__ = wanted.__annotations__ = written
         # A generator's values come when the memo is gone: what it is asked is checked, not what it gives.
         if not any(map(has_axes, hints.values())) or inspect.isgeneratorfunction(function):
             return wanted
@@ -78,6 +80,21 @@ def _checker() -> typing.Callable:
         return thing
 
     return checked
+
+
+def _resolved(hint: typing.Any, names: dict[str, typing.Any]) -> typing.Any:
+    """The hint with its names looked up; Any where one is imported for the type checker alone."""
+    if not _quoted(hint):
+        return hint
+    holder = types.SimpleNamespace(__annotations__={"it": hint})
+    try:
+        return typing.get_type_hints(holder, names, None, True)["it"]
+    except NameError:
+        return typing.Any
+
+
+def _quoted(hint: typing.Any) -> bool:
+    return isinstance(hint, str | typing.ForwardRef) or any(map(_quoted, typing.get_args(hint)))
 
 
 # How every function comes to it

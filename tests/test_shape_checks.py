@@ -63,3 +63,14 @@ def test_methods_and_properties_are_checked():
         code.familiarity([0.0] * 6)
     with pytest.raises(TypeError, match="violates type hint"):
         coding.CompetitiveCode("two", 3)
+
+
+def test_what_is_imported_for_the_type_checker_alone_goes_unchecked():
+    def given(guard: "NowhereAtRunTime", size: "int") -> "list[int]":
+        return [size]
+
+    checked = packing.__checked__(given)
+    assert checked(None, 3) == [3]
+    assert checked.__annotations__["guard"] == "NowhereAtRunTime"
+    with pytest.raises(TypeError, match="violates type hint"):
+        checked(None, "three")
