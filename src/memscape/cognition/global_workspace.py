@@ -96,6 +96,7 @@ class GlobalWorkspace(nn.Module):
         limits="instructions beyond those trained are not followed; one kind of operation per workspace",
         form="latent",
         span="working",
+        equation=r"w \leftarrow g^{in} x + g^{op} f(w) + g^{out} w, \quad r \leftarrow r + g^{out} w",
     )
 
     def __init__(
@@ -154,6 +155,7 @@ class GlobalWorkspace(nn.Module):
         steps: int = 1500,
         enough: float = 2e-3,
         rate: float = 2e-2,
+        fall: float = 1.0,
         progress: ProgressOption = None,
     ) -> History:
         """Train the controller on examples, in place, and return the last course of the loss.
@@ -165,6 +167,8 @@ class GlobalWorkspace(nn.Module):
             steps: of Adam on all examples, at most.
             enough: the loss at which training ends.
             rate: of Adam.
+            fall: share of the rate that is left at the last step; below 1 where `enough` cannot be reached,
+                lest a large rate throws the controller out again.
             progress: a bar, a callable, or None.
         """
 
@@ -176,7 +180,7 @@ class GlobalWorkspace(nn.Module):
             return nn.functional.cross_entropy(logits, answers)
 
         optimizer = torch.optim.Adam([*self.controller.parameters(), *self.gate.parameters()], lr=rate)
-        return until(self, loss, optimizer, steps, enough, progress)
+        return until(self, loss, optimizer, steps, enough, progress, fall=fall)
 
 
 def until(
@@ -186,7 +190,9 @@ def until(
     steps: int,
     enough: float,
     progress: ProgressOption = None,
+    *,
     block: int = 50,
+    fall: float = 1.0,
 ) -> History:
     """Return the course of training in blocks of steps, ended once the loss is at most `enough`."""
     losses: list[Tensor] = []
@@ -200,6 +206,7 @@ def until(
             optimizer=optimizer,
             steps=size,
             generator=first,
+            schedule=lambda step, first=first: fall ** ((first + step) / steps),
             progress=progress,
         )
         losses.append(history.losses)

@@ -111,6 +111,7 @@ class GraphBrain(nn.Module):
         capacity="the triples of the graph; 12 of 11 entities in 32 units, every gap answered (measured)",
         cost="a question O(t x d (d + entities)) for x candidates",
         limits="one gap per question; a triple that is not stated is not inferred, it is not known",
+        equation=r"w_{t,x} \propto a_x\, P(s | t)\, P(o | t, s)\, P(p | t, s, o)",
     )
 
     def __init__(

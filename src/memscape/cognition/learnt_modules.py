@@ -57,6 +57,7 @@ class LearntModules(nn.Module):
         cost="a code O(b hidden (views + width)); an operation O(b width^2)",
         limits="one operation, learnt from labels; classes in a circle",
         form="parametric",
+        equation=r"x = \mathrm{softmax}(e(v)), \quad f(w) = w A, \quad P(c) = (w C)_c",
     )
 
     def __init__(

@@ -95,6 +95,7 @@ class TensorBrain(nn.Module):
         capacity="150 episodes of 20 entities in 64 units, all recalled (measured)",
         cost="decode O(b d (d + entities + predicates)); memory 4 d (all indices + d) bytes",
         limits="triples in one order of decoding; learns by gradient steps, not in one trial",
+        equation=r"P(i | q) = \mathrm{softmax}_i(b + A \tanh q), \quad q \leftarrow B \tanh(q + a_i) + d",
     )
 
     rows: nn.Parameter

@@ -94,6 +94,7 @@ class Workspace(nn.Module):
         limits="attends to what stands out; values of k bits agree by chance in 2^-k of all states",
         form="latent",
         span="working",
+        equation=r"c = \mathrm{top}_k(E x), \quad V(h, c) = -\sum_i c_i h_i",
     )
 
     def __init__(self, units: int, k: int = 2, *, generator: Generator = None):

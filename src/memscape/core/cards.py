@@ -26,6 +26,7 @@ class Card:
         limits: what it cannot do.
         form: where the memory lives: "parametric" (weights) or "token" (kept patterns), "latent" (a state).
         span: "long-term" or "working".
+        equation: the one that makes it what it is, in LaTeX; the class's documentation has the rest.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Card:
     limits: str
     form: str = "parametric"
     span: str = "long-term"
+    equation: str = ""
 
 
 C = TypeVar("C", bound=type)

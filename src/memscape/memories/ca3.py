@@ -63,6 +63,7 @@ class CA3(CodeMemory):
         cost="store O(p cues n); recall O(b cues n); memory n bytes per cue",
         limits="no mixing of contents, hence no generalising; holds no more contents than cues",
         form="token",
+        equation=r"W_k \leftarrow x, \quad \{k : (W f)_k \ge \theta\}",
     )
 
     synapses: Tensor

@@ -63,6 +63,7 @@ class PhaseGated(MemoryModule):
         cost="store O(t n^2) per cycle; replay O(b n^2) per step; memory 4 n^2 bytes",
         limits="no energy; similar items share transitions; slots bound what one cycle takes in",
         span="working",
+        equation=r"K \leftarrow K + \frac{g_w}{n}\, (g_s x_t + g_r K x_{t-1})\, x_{t-1}^T",
     )
 
     patterns: Tensor

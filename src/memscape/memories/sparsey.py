@@ -110,6 +110,7 @@ class Sparsey(CodeMemory):
         capacity="25 random inputs in 192 coding units with recall above .99, .8 at 100 (n = 400, 40 active)",
         cost="store O(n Q K) per input; recall O(b n Q K); memory 4 n Q K + p (n + 8 Q) bytes",
         limits="one flat field: beyond its capacity new inputs look familiar and codes run together",
+        equation=r"p(k) \propto 1 + \eta(G)\, \sigma(\lambda (V_k - v_0)),\; W \leftarrow \min(W + x y^T, 1)",
     )
 
     weights: Tensor

@@ -61,6 +61,7 @@ class SparseySequence(MemoryModule):
         cost="store O(n Q K + (Q K)^2) per frame; replay the same per step; memory 4 Q K (n + Q K) bytes",
         limits="sequences that begin with the same frame are one until they differ; no forgetting",
         span="long-term",
+        equation=r"V = U H, \quad R \leftarrow \min(R + y_{t-1} y_t^T, 1)",
     )
 
     patterns: Tensor

@@ -118,6 +118,7 @@ class SpikingCA3(MemoryModule):
         capacity="one content per cue",
         cost="O(n^2) per tick, 10 ticks to learn and 7 to recall; n = 3 cues + 4 bits + 1 cells",
         limits="a fragment calls every cue whose content shares a bit with it; recalls move the weights",
+        equation=r"\Delta w = A_\pm e^{-\Delta t / \tau}, \quad \tau_m \dot V = R I - V",
     )
 
     to_contents: Tensor
