@@ -202,7 +202,9 @@ def test_normalised_linear_attention_is_a_system_and_softmax_its_limit():
 
 
 @pytest.mark.parametrize(
-    "objective", [Dot(), L2(), Lp(3.0), Lp(1.5), Huber(0.5), Huber(0.5, "coordinate")], ids=str
+    "objective",
+    [Dot(), L2(), Lp(3.0), Lp(1.5), Huber(0.5), Huber(0.5, "coordinate"), Huber(0.5, "mixed")],
+    ids=str,
 )
 def test_the_gradient_of_an_objective_is_that_of_its_loss(objective):
     from memscape.sequence.objectives import Pair
@@ -228,3 +230,16 @@ def test_the_gradients_of_a_network_are_those_of_autograd(name):
     inputs, outer = net.gradients(weights, pair, spec.objective)
     for slope, u, s in zip(slopes, inputs, outer, strict=True):
         assert apart(u.T @ s, slope) < 1e-10
+
+
+@pytest.mark.parametrize("shape", [(6, 6), (4, 9), (9, 4)], ids=str)
+def test_newton_schulz_brings_singular_values_near_one_and_keeps_their_directions(shape):
+    """Five steps with Muon's coefficients: singular values of .05 to 1 of the largest end in [.65, 1.25]."""
+    from memscape.sequence.inner import orthogonalised
+
+    left, _, right = torch.linalg.svd(draw(*shape), full_matrices=False)
+    spread = torch.linspace(0.05, 1, 4 if 4 in shape else 6, dtype=torch.float64)
+    found = left.mT @ orthogonalised(left * spread @ right, 5) @ right.mT
+    assert apart(found, torch.diag(found.diagonal())) < 1e-12
+    assert 0.65 < float(found.diagonal().min()) <= float(found.diagonal().max()) < 1.25
+    assert not orthogonalised(torch.zeros(shape, dtype=torch.float64), 5).any()

@@ -107,6 +107,29 @@ def test_memories_on_the_kernel_are_memories_on_the_loop(kernel, name, monkeypat
     assert apart(*([x for x in each if x is not None] for each in (loop_slopes, slopes))) < 1e-5
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [64, 128])
+@pytest.mark.parametrize("capability", [80, 90])
+def test_the_kernel_compiles_for_gpus_that_are_not_here(width, capability):
+    """To machine code, and within the shared memory of the smaller GPUs of that generation (99 KiB)."""
+    triton = pytest.importorskip("triton")
+    compiler = pytest.importorskip("triton.backends.compiler")
+    from memscape.sequence.walk_kernel import _walk, settings
+
+    pointers = dict.fromkeys(["moved", "added", "first", "states", "last"], "*fp32")
+    counts = dict.fromkeys(["chunks", "width", "values"], "i32")
+    chosen = settings(width)
+    options = {name: chosen.pop(name) for name in ("num_warps", "num_stages")}
+    for dense in (True, False):
+        constants = chosen | {"DENSE": dense, "BACKWARDS": dense}
+        signature = pointers | counts | dict.fromkeys(constants, "constexpr")
+        source = triton.compiler.ASTSource(_walk, signature, constants)
+        target = compiler.GPUTarget("cuda", capability, 32)
+        compiled = triton.compile(source, target=target, options=options)
+        assert compiled.asm["cubin"]
+        assert compiled.metadata.shared <= 99 * 1024
+
+
 def test_a_cpu_takes_the_loop():
     assert not walking.on_kernel(torch.zeros(1, 1, 16, 16))
 

@@ -28,8 +28,8 @@ jit, tl = _triton()
 constexpr: Any = getattr(tl, "constexpr", None)
 """Named as in Triton, whose interpreter knows it by this name alone."""
 
-COLUMNS = 32
-"""Columns of the value per program: K = 128 leaves room for a transition beside the state."""
+COLUMNS = 16
+"""Columns of the value per program: with 32 a state of 128 rows spills out of the registers."""
 
 
 @jit
@@ -89,11 +89,8 @@ def launched(
     """
     heads, chunks, width, values = added.shape
     states, last = torch.empty_like(added), torch.empty_like(state)
-    rows = max(16, 1 << (width - 1).bit_length())
-    columns = min(COLUMNS, max(16, 1 << (values - 1).bit_length()))
-    exact = torch.get_float32_matmul_precision() == "highest"
     with torch.cuda.device_of(added):
-        _walk[(heads, -(-values // columns))](
+        _walk[(heads, -(-values // COLUMNS))](
             moved,
             added,
             state,
@@ -102,13 +99,24 @@ def launched(
             chunks,
             width,
             values,
-            ROWS=rows,
-            COLS=columns,
             DENSE=moved.ndim == 4,
             BACKWARDS=backwards,
-            PRECISION="ieee" if exact else "tf32",
+            **settings(width),
         )
     return states, last
+
+
+def settings(width: int) -> dict[str, Any]:
+    """Return tiles, precision and options of the compiler for keys of this width.
+
+    At torch's "highest" precision of products three products in TF32 stand for one in float32: float32's own
+    have no tensor cores, and the compiler keeps their tiles in local memory. AMD has no such form.
+    """
+    rows = max(16, 1 << (width - 1).bit_length())
+    exact = torch.get_float32_matmul_precision() == "highest"
+    precision = ("tf32x3" if exact else "tf32") if torch.version.hip is None else "ieee"
+    tiles = {"ROWS": rows, "COLS": COLUMNS, "PRECISION": precision}
+    return tiles | {"num_warps": 8 if rows > 64 else 4, "num_stages": 1}
 
 
 class KernelWalk(torch.autograd.Function):
