@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from memscape import engrams
-from memscape.core.random import derived
 from memscape.patterns import digits
+from memscape.training import Minibatches, train
 
 
 def trained(widths, x, y, epochs, seed=0):
@@ -18,12 +18,14 @@ def trained(widths, x, y, epochs, seed=0):
         torch.manual_seed(seed)
         layers = [part for a, b in pairwise(widths) for part in (nn.Linear(a, b), nn.ReLU())]
     model = nn.Sequential(*layers[:-1])
+    places = Minibatches(torch.arange(len(x)), 64, seed)
+
+    def loss(module, batch, generator):
+        return nn.functional.cross_entropy(module(x[batch]), y[batch])
+
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
-    for epoch in range(epochs):
-        for rows in torch.randperm(len(x), generator=derived(seed, epoch)).split(64):
-            optimizer.zero_grad()
-            nn.functional.cross_entropy(model(x[rows]), y[rows]).backward()
-            optimizer.step()
+    steps = epochs * (len(x) // 64)
+    train(model, loss, places, optimizer=optimizer, steps=steps, generator=seed, progress=False)
     return model
 
 
