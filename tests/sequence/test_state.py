@@ -45,6 +45,14 @@ def test_a_saved_state_goes_on_as_if_never_saved(name, tmp_path):
     assert str(state.batch) in repr(state)
 
 
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_state_keeps_no_more_than_it_holds(name):
+    """Not the tokens of the call that it came from: a view would."""
+    state = layer(name)(tokens(100))[1].detach()
+    tensors = [x for x in (*state.tensors.values(), state.conv) if x is not None]
+    assert sum(x.untyped_storage().nbytes() for x in tensors) <= 2 * state.nbytes
+
+
 def test_other_files_are_refused(tmp_path):
     path = tmp_path / "memory.safetensors"
     ms.memories.Hebbian(ms.patterns.independent(2, 20, generator=0)).save(path)

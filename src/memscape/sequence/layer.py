@@ -125,7 +125,8 @@ class MemoryLayer(nn.Module):
         count = stretch.x.shape[1] if stretch.live is None else stretch.live.sum(1)
         if stretch.live is not None:
             y = y * stretch.live[..., None]
-        return y, MemoryState(self.spec, tensors, stretch.seen + count, tail)
+        tensors = {name: _own(x) for name, x in tensors.items()}
+        return y, MemoryState(self.spec, tensors, stretch.seen + count, None if tail is None else _own(tail))
 
     def _step(
         self,
@@ -179,6 +180,12 @@ class MemoryLayer(nn.Module):
     def extra_repr(self) -> str:
         sizes = self.sizes
         return f"{self.spec}, {sizes.num_heads} heads of {sizes.head_dim} x {sizes.value_dim}"
+
+
+def _own(x: Tensor) -> Tensor:
+    """Return x without the rest of what it is a view of: a kept state must not keep a whole call's tokens."""
+    room = x.untyped_storage().nbytes()
+    return x.clone() if room > 2 * x.numel() * x.element_size() else x
 
 
 def _sizes(hidden: int, heads: int, width: int | None, values: int | None, conv: int) -> LayerSizes:

@@ -46,7 +46,7 @@ def add_up(added: Tensor, whole: Tensor | None, state: Tensor) -> tuple[Tensor, 
     """
     if whole is None:
         sums = torch.cat([state[:, :, None], added], 2).cumsum(2)
-        return sums[:, :, :-1], sums[:, :, -1]
+        return sums[:, :, :-1], sums[:, :, -1].clone()  # a view would keep the states of all chunks
     if on_kernel(state):
         return _by_kernel(whole[..., 0].expand(added.shape[:-1]), added, state)
     states = []
