@@ -170,6 +170,42 @@ def test_no_output_depends_on_a_later_token(name):
     assert not torch.allclose(y[:, 25:], z[:, 25:])
 
 
+def run_and_look(layer, x, mask):
+    """A padded call, one that goes on, gradients, and what a state says of itself."""
+    y, state = layer(x, mask=mask, chunk_size=16)
+    z, state = layer(x, state, chunk_size=16)
+    (y.sum() + z.sum()).backward()
+    state = state.detach()
+    if layer.spec.engine not in ("bank", "energy"):
+        keys = x[0, :3]
+        state.read(keys, owned=layer.owned)
+        state.diagnose(keys, owned=layer.owned)
+    return y, z, state
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_every_tensor_is_made_where_the_tokens_are(name):
+    """Nothing falls back on torch's default device, here one that holds no numbers: so it runs on a GPU."""
+    layer, x = built(name), tokens(18)
+    mask = torch.arange(18) >= torch.tensor([[0], [5]])
+    with torch.device("meta"):
+        y, _, state = run_and_look(layer, x, mask)
+    assert {each.device.type for each in (y, *state.tensors.values())} == {"cpu"}
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("name", SPECS)
+def test_a_gpu_gives_what_the_cpu_gives(name):
+    mask = torch.arange(40) >= torch.tensor([[0], [5]])
+    here, x = built(name), tokens(40)
+    there = built(name).to("cuda")
+    near, far = run_and_look(here, x, mask), run_and_look(there, x.cuda(), mask.cuda())
+    for one, other in zip(near[:2], far[:2], strict=True):
+        assert apart(one, other.cpu()) < 1e-10
+    grads = zip(here.parameters(), there.parameters(), strict=True)
+    assert all(a.grad is None or apart(a.grad, b.grad.cpu()) < 1e-8 for a, b in grads)
+
+
 @pytest.mark.parametrize("name", ["gated_deltanet", "titans", "softmax"])
 def test_narrow_layers_keep_wide_states(name):
     layer = built(name, torch.bfloat16)
