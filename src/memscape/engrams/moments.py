@@ -10,7 +10,7 @@ from torch import Tensor
 from memscape.core.errors import FileFormatError
 
 BLOCK = 256
-"""Rows of the packed matrix that are multiplied at a time; only blocks on and below the diagonal are kept."""
+"""Rows of a matrix that are multiplied at a time; of a packed one, only blocks on and below the diagonal."""
 
 
 class Moment(ABC):
@@ -237,8 +237,11 @@ class Rows(Moment):
         return made.double()
 
     def times(self, weight: Float[Tensor, "g o e"], bias: bool) -> Float[Tensor, "g o e"]:
-        keys = self.keys(bias).to(weight)
-        return (weight @ keys.transpose(1, 2)) @ keys
+        out = torch.zeros_like(weight)
+        for rows in self.rows.split(BLOCK, dim=1):  # a float64 copy of a few rows at a time
+            keys = (rows if bias else rows[:, :, :-1]).to(weight).contiguous()
+            out += (weight @ keys.transpose(1, 2)) @ keys
+        return out
 
     def tensors(self) -> dict[str, Tensor]:
         return {
