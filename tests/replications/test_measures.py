@@ -14,6 +14,7 @@ from memscape.replications import (
     kanter_sompolinsky1987,
     krotov_hopfield2016,
     multitasking2023,
+    pmi2023,
     principle_generators,
     principle_perturbation,
     principle_reshaping,
@@ -22,6 +23,8 @@ from memscape.replications import (
     pusuluri2016,
     ramsauer2021,
     sdr_dendrites2016,
+    timescales2023,
+    worm2023,
 )
 from memscape.replications.claim import claims
 from memscape.replications.means import mean_interval
@@ -61,6 +64,11 @@ SMALL = [
     (principle_scaling.fixed_load, {"sizes": (100, 200, 400), "instances": 2, "starts": 300}),
     (applications_codes.error_correction, {"units": 100, "count": 20, "cues": 5}),
     (applications_use.continual, {"instances": 2}),
+    (worm2023.set_size, {"seeds": 2, "count": 200}),
+    (worm2023.recency, {"seeds": 2, "count": 300}),
+    (worm2023.no_decay, {"seeds": 2, "count": 2000}),
+    (worm2023.untrained, {"networks": 30, "count": 100}),
+    (pmi2023.writers, {"seeds": 1, "steps": 2}),
 ]
 
 
@@ -90,3 +98,18 @@ def test_a_mean_of_one_value_has_no_interval():
     value, ends = mean_interval([2.0])
     assert value == 2.0
     assert all(math.isnan(end) for end in ends)
+
+
+@pytest.mark.slow
+def test_curricula_differ_in_what_they_keep():
+    assert timescales2023.gap(0, seeds=2).value >= 0.2
+    assert timescales2023.multi_keeps(0, seeds=2).value >= 0.97
+
+
+@pytest.mark.slow
+def test_relations_are_held_against_two_rivals():
+    found = pmi2023.relations(0, seeds=2, steps=40)
+    assert [row["reader"] for row in found.rows] == ["with PMI", "without", "without, 750 hidden units"]
+    memory, rival = found.rows[0]["parameters"], found.rows[2]["parameters"]
+    assert abs(memory - rival) < 0.02 * memory
+    assert pmi2023.long_term_memory(0, seeds=2, steps=40).rows

@@ -104,6 +104,8 @@ class PMI(nn.Module):
         "what is held is handed on",
         form="latent",
         span="working",
+        equation=r"M \leftarrow F \odot M + I \odot \tanh(A [M; X] W_v), \quad "
+        r"L_s \leftarrow \rho L_s + c_s \otimes M_s",
     )
 
     def __init__(

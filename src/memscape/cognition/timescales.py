@@ -114,6 +114,7 @@ class LeakyNetwork(nn.Module):
         limits="one head trained after the other forgets the earlier ones",
         form="latent",
         span="working",
+        equation=r"h \leftarrow \phi\big((1 - 1/\tau) h + (1/\tau)(W h + b + W_{in} x)\big)",
     )
 
     def __init__(

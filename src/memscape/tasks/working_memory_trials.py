@@ -115,6 +115,26 @@ class YesNoTask(WorkingMemoryTask):
         return NO, YES + 1
 
 
+@dataclass(frozen=True)
+class PoolTask(WorkingMemoryTask):
+    """A task of working memory over lists of different items from a pool.
+
+    Args:
+        pool: different items, 2 or more.
+    """
+
+    pool: int = 9
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.require_items(require_count(self.pool, "pool", low=2))
+
+    @property
+    def items(self) -> int:
+        """The pool."""
+        return self.pool
+
+
 @dataclass
 class Script:
     """A batch of trials as it is put together, column by column.

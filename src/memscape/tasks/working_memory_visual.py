@@ -16,6 +16,7 @@ from memscape.tasks.working_memory_stores import Trace
 from memscape.tasks.working_memory_trials import (
     FIRST,
     NO,
+    PoolTask,
     Script,
     WorkingMemoryTask,
     YesNoTask,
@@ -31,7 +32,7 @@ FEATURES = {"colour": 8, "orientation": 4, "size": 3, "gap": 2}
 
 
 @dataclass(frozen=True)
-class ItemRecognition(YesNoTask):
+class ItemRecognition(YesNoTask, PoolTask):
     """A list of items, then one item: was it in the list?
 
     Args:
@@ -46,12 +47,7 @@ class ItemRecognition(YesNoTask):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.require_items(require_count(self.pool, "pool", low=2) - 1)
-
-    @property
-    def items(self) -> int:
-        """The pool."""
-        return self.pool
+        self.require_items(self.pool - 1)  # one more for the question
 
     def sample(self, count: int, *, generator: Generator = None) -> Tokens:
         """Return `count` trials; the item asked about is an old one in half of them. O(count size)."""
@@ -70,7 +66,7 @@ class ItemRecognition(YesNoTask):
 
 
 @dataclass(frozen=True)
-class SerialRecall(WorkingMemoryTask):
+class SerialRecall(PoolTask):
     """A list of different items, then each of them is asked, in order.
 
     >>> batch = SerialRecall(size=3).sample(1, generator=0)
@@ -79,16 +75,6 @@ class SerialRecall(WorkingMemoryTask):
     """
 
     name: ClassVar[str] = "serial-recall-style"
-    pool: int = 9
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.require_items(require_count(self.pool, "pool", low=2))
-
-    @property
-    def items(self) -> int:
-        """The pool."""
-        return self.pool
 
     def sample(self, count: int, *, generator: Generator = None) -> Tokens:
         """Return `count` trials. O(count size)."""
@@ -106,7 +92,7 @@ class SerialRecall(WorkingMemoryTask):
 
 
 @dataclass(frozen=True)
-class SerialRecognition(YesNoTask):
+class SerialRecognition(YesNoTask, PoolTask):
     """A list, then a list again in which half of the items were replaced: is it the same one at this turn?
 
     >>> SerialRecognition(size=3).sample(2, generator=0).asked.sum(-1).tolist()
@@ -114,16 +100,6 @@ class SerialRecognition(YesNoTask):
     """
 
     name: ClassVar[str] = "serial-recognition-style"
-    pool: int = 9
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.require_items(require_count(self.pool, "pool", low=2))
-
-    @property
-    def items(self) -> int:
-        """The pool."""
-        return self.pool
 
     def sample(self, count: int, *, generator: Generator = None) -> Tokens:
         """Return `count` trials. O(count size)."""
