@@ -109,7 +109,7 @@ class LanguageModel(nn.Module):
         """Return the logits of the next token at every place, and each block's state after the last token.
 
         Args:
-            tokens: (b, t) token numbers.
+            tokens: (b, t) token numbers, on any device.
             states: where to go on from, one per block; None is a fresh memory.
             mask: (b, t) true for tokens, false for padding in front of a row's first one.
             path: as in `MemoryLayer.forward`.
@@ -124,7 +124,7 @@ class LanguageModel(nn.Module):
         given = [None] * len(self.blocks) if states is None else list(states)
         if len(given) != len(self.blocks):
             raise InputError(f"{len(given)} states for {len(self.blocks)} blocks; give what a call returned")
-        x, after = F.embedding(tokens, self.embedding), []
+        x, after = F.embedding(tokens.to(self.embedding.device), self.embedding), []
         for block, state in zip(self.blocks, given, strict=True):
             x, state = block(x, state, mask, path, chunk_size)
             after.append(state)

@@ -25,6 +25,8 @@ from memscape.sequence.signals import Owned, Signals
 from memscape.sequence.spec import MemorySpec
 
 Tensors = dict[str, Tensor]
+LOOKS = 1024
+"""Tokens that look into a bank at once: their weights stay in the cache, so time is linear in the tokens."""
 OPEN = 1.2785
 """SiLU of this is 1: an output gate starts open, not nearly closed."""
 
@@ -269,7 +271,8 @@ class BankMixer(nn.Module):
         if stretch.live is not None:
             x = x * stretch.live[..., None]
         near, tail = self.conv(x, self.conv.begin(len(x), x) if tail is None else tail)
-        far = torch.softmax(self.beta * (x @ self.bank.T), -1) @ self.bank
+        looks = (torch.softmax(self.beta * (part @ self.bank.T), -1) for part in x.split(LOOKS, 1))
+        far = torch.cat([look @ self.bank for look in looks], 1)
         return torch.sigmoid(self.near(x)) * near + torch.sigmoid(self.far(x)) * far, {}, tail
 
 

@@ -135,7 +135,8 @@ def cross_entropy(module: nn.Module, batch: Tokens, generator: torch.Generator |
         batch: sequences with targets.
         generator: not used; here because `training.train` hands it to every loss.
     """
-    return F.cross_entropy(_logits(module, batch.inputs).flatten(0, 1), batch.targets.flatten())
+    logits = _logits(module, batch.inputs)  # a module on a GPU takes tokens to itself
+    return F.cross_entropy(logits.flatten(0, 1), batch.targets.flatten().to(logits.device))
 
 
 def score(
@@ -196,7 +197,7 @@ def _logits(module: Callable[[Tensor], Any], inputs: Int[Tensor, "b t"]) -> Tens
 def _answers(
     reader: Callable[[Tensor], Any], batch: Tokens, task: TokenTask
 ) -> tuple[Int[Tensor, "b t"], Float[Tensor, " asked"] | None]:
-    out = _logits(reader, batch.inputs)
+    out = _logits(reader, batch.inputs).cpu()
     if out.shape == batch.inputs.shape and not out.is_floating_point():
         return out, None
     if out.shape != (*batch.inputs.shape, task.vocabulary):
