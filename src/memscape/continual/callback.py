@@ -1,5 +1,6 @@
 """The guard as a callback of transformers' Trainer, for fine-tuning that keeps what the model knew."""
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -13,14 +14,14 @@ def guarding_callback(guard: "SubspaceGuard") -> Any:
         ModuleNotFoundError: where transformers is not installed.
     """
     try:
-        from transformers import TrainerCallback
+        transformers: Any = importlib.import_module("transformers")
     except ModuleNotFoundError:
         raise ModuleNotFoundError(
             "the callback is for transformers' Trainer, which is not installed: pip install memscape[hub]; "
             "other loops use `with guard.guarding(optimizer):`"
         ) from None
 
-    class Guarding(TrainerCallback):
+    class Guarding(transformers.TrainerCallback):
         """Attaches the guard to the trainer's optimiser when training begins, takes it off when it ends."""
 
         def __init__(self) -> None:

@@ -71,6 +71,7 @@ def _against(other: str, seed: int, note: str = "") -> Measured:
             "seed": s,
             "ACC": round(course(name, s).acc, 4),
             "BWT": round(course(name, s).bwt, 4),
+            "FWT": round(course(name, s).fwt, 4),
         }
         for name in ("power", other)
         for s in seeds

@@ -12,7 +12,13 @@ from memscape.core.errors import InputError
 from memscape.replications.runner import Outcome, number, read_all, shown, sizes, summary_row
 
 CLAIMS = "docs/claims.md"
-PAGES = ("docs/principle.md", "docs/applications.md", "docs/concepts/sequence-tasks.md")
+PAGES = (
+    "docs/principle.md",
+    "docs/applications.md",
+    "docs/concepts/audit.md",
+    "docs/concepts/continual.md",
+    "docs/concepts/sequence-tasks.md",
+)
 """Pages with blocks of results."""
 
 _BLOCK = re.compile(r"<!-- result: (?P<id>[a-z0-9_-]+) -->\n.*?<!-- result: end -->", re.S)

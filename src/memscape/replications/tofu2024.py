@@ -128,7 +128,7 @@ def losses(tied: str = "edit") -> tuple[dict[str, Any], ...]:
         inputs=lambda batch: batch["inputs"],
         mask=lambda batch: batch["answers"],
         reference_mask=lambda batch: batch["real"],
-        modules=[nn.Linear],
+        modules=lambda name, module: not isinstance(module, nn.Embedding),
         progress=False,
     )
     rows = [{"setting": "as trained", "forget": forget.loss(model), "retain": retain.loss(model)}]
