@@ -51,6 +51,8 @@ def test_the_controller_is_small_and_drawn_from_its_seed():
     [
         lambda: GlobalWorkspace(0, 1),
         lambda: GlobalWorkspace(3, 1, steps=0),
+        lambda: GlobalWorkspace(3, 3).fit(torch.eye(3), torch.eye(3), torch.tensor([0, 1, 3])),
+        lambda: GlobalWorkspace(3, 3).fit(torch.eye(3), torch.eye(3), torch.tensor([0, 1])),
         lambda: GlobalWorkspace(3, 2).chain(torch.zeros(1, 4), torch.zeros(1, 2)),
         lambda: GlobalWorkspace(3, 2).chain(torch.full((1, 3), float("nan")), torch.zeros(1, 2)),
         lambda: GlobalWorkspace(3, 2).chain(torch.zeros(2, 3), torch.zeros(1, 2)),

@@ -116,6 +116,8 @@ def test_a_recognition_explains_itself():
         lambda: Sparsey(units=10, generator=0).as_memory(),
         lambda: SparseySequence(units=10, active=2).replay(torch.ones(10), 1),
         lambda: SparseySequence(units=10, active=0),
+        lambda: SparseySequence(units=10, active=11),
+        lambda: Sparsey(units=10, active=11),
     ],
 )
 def test_what_cannot_be_is_refused(call):

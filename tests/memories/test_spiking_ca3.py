@@ -109,6 +109,7 @@ def test_a_record_explains_itself():
         lambda m: m.associate(0, torch.zeros(BITS)),
         lambda m: m.associate(0, torch.ones(3)),
         lambda m: m.read(-1),
+        lambda m: m.associate([float("nan")], ORTHOGONAL[:1]),
         lambda m: m.recall_by_content(torch.full((BITS,), 0.5)),
         lambda m: m.run(torch.zeros(1, 3), 5),
         lambda m: SpikingCA3(0, 10),

@@ -149,7 +149,7 @@ class GlobalWorkspace(nn.Module):
         self,
         seen: Float[Tensor, "b width"],
         instruction: Float[Tensor, "b k"],
-        answers: Int[Tensor, " b"],
+        answers: Int[Tensor, " a"],
         *,
         readout: Callable[[Tensor], Tensor] | None = None,
         steps: int = 1500,
@@ -170,7 +170,17 @@ class GlobalWorkspace(nn.Module):
             fall: share of the rate that is left at the last step; below 1 where `enough` cannot be reached,
                 lest a large rate throws the controller out again.
             progress: a bar, a callable, or None.
+
+        Raises:
+            InputError: for other widths, NaN, unequal numbers of rows, or an answer that is no unit or class.
         """
+        with torch.no_grad():
+            empty = seen.new_zeros(1, self.width)
+            classes = self.width if readout is None else readout(empty).shape[-1]
+        if len(answers) != len(seen) or bool(((answers < 0) | (answers >= classes)).any()):
+            raise InputError(
+                f"{len(answers)} answers for {len(seen)} inputs; give one for each, 0 to {classes - 1}"
+            )
 
         def loss(module: nn.Module, batch: Any, generator: torch.Generator) -> Tensor:
             if readout is None:

@@ -3,7 +3,7 @@
 from typing import Any, Unpack
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from memscape.core.arrays import require_count, require_memory, require_width
@@ -93,7 +93,7 @@ class CA3(CodeMemory):
             InputError: for a cue that does not exist, other widths, unequal numbers.
             SpaceError: for values other than 0 and 1.
         """
-        places = self._places(keys)
+        places = cue_numbers(keys, self.cues).to(self.synapses.device)
         rows = checked_patterns(contents, self.space, self.units).to(self.patterns)
         if len(places) != len(rows):
             raise InputError(f"there are {len(places)} cues and {len(rows)} contents; give one for each")
@@ -123,7 +123,7 @@ class CA3(CodeMemory):
         Raises:
             InputError: for a cue that does not exist.
         """
-        places = self._places(keys)
+        places = cue_numbers(keys, self.cues).to(self.synapses.device)
         read = self.synapses[places].to(torch.float32)
         return read[0] if torch.as_tensor(keys).ndim == 0 else read
 
@@ -149,18 +149,6 @@ class CA3(CodeMemory):
     def as_memory(self) -> Dense:
         """Return the contents as wells of an energy over -1 and +1, whose landscape can be measured."""
         return stored_wells(self.patterns)
-
-    def _places(self, keys: object) -> Tensor:
-        places = torch.as_tensor(keys)
-        if places.is_floating_point() or places.dtype == torch.bool or places.numel() == 0:
-            raise InputError(f"cues are given by their number, 0 to {self.cues - 1}, such as 2 or [0, 5]")
-        places = places.reshape(-1).to(self.synapses.device, torch.int64)
-        wrong = (places < 0) | (places >= self.cues)
-        if bool(wrong.any()):
-            raise InputError(
-                f"there is no cue {int(places[wrong][0])}; there are {self.cues}, 0 to {self.cues - 1}"
-            )
-        return places
 
     def _add(self, patterns: Tensor) -> None:
         free = sorted(set(range(self.cues)) - set(self.held.tolist()))
@@ -200,3 +188,19 @@ class CA3(CodeMemory):
 
     def extra_repr(self) -> str:
         return f"{super().extra_repr()}, {self.cues} cues"
+
+
+def cue_numbers(keys: object, cues: int) -> Int[Tensor, " p"]:
+    """Return cues as a row of numbers, or raise `InputError` for one that does not exist.
+
+    >>> cue_numbers(2, cues=5)
+    tensor([2])
+    """
+    places = torch.as_tensor(keys)
+    if places.is_floating_point() or places.dtype == torch.bool or places.numel() == 0:
+        raise InputError(f"cues are given by their number, 0 to {cues - 1}, such as 2 or [0, 5]")
+    places = places.reshape(-1).to(torch.int64)
+    wrong = (places < 0) | (places >= cues)
+    if bool(wrong.any()):
+        raise InputError(f"there is no cue {int(places[wrong][0])}; there are {cues}, 0 to {cues - 1}")
+    return places

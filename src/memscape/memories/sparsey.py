@@ -9,6 +9,7 @@ from torch import Tensor
 
 from memscape.core.arrays import as_tensor, require_memory, require_width
 from memscape.core.cards import Card, register
+from memscape.core.errors import InputError
 from memscape.core.random import Generator, derived, draw_seed
 from memscape.core.spaces import Binary, SparseBinary
 from memscape.mechanisms.coding import CompetitiveCode
@@ -88,7 +89,7 @@ class Sparsey(CodeMemory):
     Storing costs O(n Q K) per input; a read O(b n Q K); `forget` stores the rest anew.
 
     Raises:
-        InputError: for groups below 1 or a size below 2.
+        InputError: for groups below 1, a size below 2, more active bits than units.
         SizeError: where the weights would not fit in memory.
 
     >>> import memscape as ms
@@ -133,6 +134,7 @@ class Sparsey(CodeMemory):
         super().__init__(patterns, units, SparseBinary(_active(patterns, units, active)), reading)
 
     def _start(self, units: int) -> None:
+        require_activity(self.active, units)
         require_memory(
             4 * units * self.code.units, f"{units:,} x {self.code.units:,} weights", "use a smaller code"
         )
@@ -234,6 +236,12 @@ class Sparsey(CodeMemory):
     def extra_repr(self) -> str:
         held = f"{self.code.groups} groups of {self.code.size}, {self.density:.0%} of the weights on"
         return f"{super().extra_repr()}, {held}"
+
+
+def require_activity(active: int, units: int) -> None:
+    """Raise `InputError` where an input of so many units cannot have so many ones."""
+    if active > units:
+        raise InputError(f"active is {active} but an input has {units} units; use at most that")
 
 
 def _active(patterns: object, units: int | None, active: int | None) -> int:

@@ -16,6 +16,7 @@ from memscape.mechanisms.writing import clip
 from memscape.memories.dense import Dense
 from memscape.memories.following import followed
 from memscape.memories.pattern_keeper import MemoryModule, checked_patterns
+from memscape.memories.sparsey import require_activity
 from memscape.memories.stored_wells import stored_wells
 from memscape.memories.temporal import Replay
 
@@ -40,7 +41,7 @@ class SparseySequence(MemoryModule):
     A frame costs O(n Q K + (Q K)^2).
 
     Raises:
-        InputError: for counts below 1.
+        InputError: for counts below 1, more active bits than units.
         SizeError: where the weights would not fit in memory.
 
     >>> import memscape as ms
@@ -75,6 +76,7 @@ class SparseySequence(MemoryModule):
         self.code, self.seed = CompetitiveCode(groups, size), draw_seed(generator)
         self.space, self.active = SparseBinary(active), active
         self.units = require_count(units, "units")
+        require_activity(active, units)
         m = self.code.units
         require_memory(4 * m * (units + m), f"{m:,} coding units and {units:,} inputs", "use a smaller code")
         self.register_buffer("patterns", torch.zeros(0, units, dtype=torch.int8))

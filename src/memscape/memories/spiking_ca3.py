@@ -15,6 +15,7 @@ from memscape.core.spaces import Binary
 from memscape.mechanisms.circuits import Circuit
 from memscape.mechanisms.leaking import Spiking
 from memscape.mechanisms.plasticity import SpikeTimes, SpikeTiming
+from memscape.memories.ca3 import cue_numbers
 from memscape.memories.dense import Dense
 from memscape.memories.pattern_keeper import MemoryModule
 from memscape.memories.stored_wells import stored_wells
@@ -162,7 +163,7 @@ class SpikingCA3(MemoryModule):
         Raises:
             InputError: for a cue that does not exist, a content of another width or of zeros.
         """
-        places = torch.as_tensor(keys).reshape(-1)
+        places = cue_numbers(keys, self.cues)
         rows = self._contents(contents)
         if len(places) != len(rows):
             raise InputError(f"there are {len(places)} cues and {len(rows)} contents; give one for each")
@@ -233,9 +234,7 @@ class SpikingCA3(MemoryModule):
     def _input(self, cue: int | None, content: Tensor | None, ticks: int) -> Tensor:
         given = torch.zeros(1 + ticks, self.cells)  # it arrives a tick after it is sent
         if cue is not None:
-            if not 0 <= cue < self.cues:
-                raise InputError(f"there is no cue {cue}; there are {self.cues}, 0 to {self.cues - 1}")
-            given[1:, self.places["cue"].start + cue] = STRONG
+            given[1:, self.places["cue"].start + int(cue_numbers(cue, self.cues))] = STRONG
         if content is not None:
             given[1:, self.places["content"]] = STRONG * content
         return given
