@@ -109,6 +109,7 @@ class ContinuousThought(nn.Module):
         capacity="what the synchrony of k(k+1)/2 pairs can tell",
         cost="O(b (t width + n (width + n + m hidden) + k^2 (width + q c))) per tick",
         limits="learns slowly: digits take 1,000 steps, parity of 64 bits 200,000 in the paper",
+        equation=r"\alpha_{ij} \leftarrow r \alpha_{ij} + z_i z_j, \quad y = W \alpha / \sqrt{\beta}",
         form="latent",
         span="working",
     )

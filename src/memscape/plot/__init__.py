@@ -20,6 +20,8 @@ from memscape.plot.engrams import confusion_change as confusion_change
 from memscape.plot.engrams import engram_layers as engram_layers
 from memscape.plot.engrams import relearning_curves as relearning_curves
 from memscape.plot.entropies import entropy_curve as entropy_curve
+from memscape.plot.learners import certainty_course as certainty_course
+from memscape.plot.learners import separation_shapes as separation_shapes
 from memscape.plot.maps import landscape_map as landscape_map
 from memscape.plot.matrices import overlap_matrix as overlap_matrix
 from memscape.plot.phases import phase_diagram as phase_diagram
