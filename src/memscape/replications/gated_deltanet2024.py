@@ -9,22 +9,12 @@ from memscape.core.random import derived
 from memscape.replications.claim import Measured, claim
 from memscape.replications.heads import apart, drawn
 from memscape.replications.means import mean_interval
-from memscape.replications.recall_training import best_of
+from memscape.replications.recall_training import best_of, recall_claim
 from memscape.sequence import chunk, delta_error, delta_trace, scan
 from memscape.tasks import KeyValueStream
 
 
-@claim(
-    "recall",
-    where="in-context recall, at small size",
-    statement="Two layers trained for 400 steps recall 8 pairs from their context (best of 3 seeds): Gated "
-    "DeltaNet.",
-    claimed=0.9,
-    tolerance=0.0,
-    unit="accuracy",
-    tier="minutes",
-    relation="at least",
-)
+@recall_claim("Gated DeltaNet", 0.9, where="in-context recall, at small size")
 def recall(seed: int, **settings: Any) -> Measured:
     """Return the accuracy of two trained layers on recall with several queries; see `recall_training`."""
     return best_of("gated_deltanet", seed, **settings)

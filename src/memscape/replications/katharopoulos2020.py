@@ -6,7 +6,7 @@ from torch.nn.functional import elu
 
 from memscape.replications.claim import Measured, claim
 from memscape.replications.heads import apart, drawn, outputs
-from memscape.replications.recall_training import best_of
+from memscape.replications.recall_training import best_of, recall_claim
 from memscape.sequence import MemorySpec
 from memscape.sequence.objectives import Dot
 from memscape.sequence.parts import NormalisedRead
@@ -59,17 +59,11 @@ def state(seed: int, *, short: int = 64, long: int = 4096, width: int = 16) -> M
     return Measured(sizes[1] / sizes[0], None, width, 0, "normal, float64", seed, rows)
 
 
-@claim(
-    "recall",
+@recall_claim(
+    "linear attention without normaliser, no worse than the delta rule where pairs are far fewer than the "
+    "width",
+    0.9,
     where="recall with several queries, our bar",
-    statement="Two layers trained for 400 steps recall 8 pairs from their context (best of 3 seeds): linear "
-    "attention without normaliser, no worse than the delta rule where pairs are far fewer than "
-    "the width.",
-    claimed=0.9,
-    tolerance=0.0,
-    unit="accuracy",
-    tier="minutes",
-    relation="at least",
 )
 def recall(seed: int, **settings: Any) -> Measured:
     """Return the accuracy of two trained layers on recall with several queries; see `recall_training`."""

@@ -9,24 +9,14 @@ from memscape.core.random import derived, draw_seed
 from memscape.replications.claim import Measured, claim
 from memscape.replications.heads import apart, drawn
 from memscape.replications.means import mean_interval
-from memscape.replications.recall_training import best_of
+from memscape.replications.recall_training import best_of, recall_claim
 from memscape.sequence import PRESETS, MemoryLayer, chunk, delta_error, hebb_error, scan
 from memscape.tasks import KeyValueStream
 from memscape.tasks.streams import read_error, squared_error
 from memscape.training import train
 
 
-@claim(
-    "recall",
-    where="multi-query recall, at small size",
-    statement="Two layers trained for 400 steps recall 8 pairs from their context (best of 3 seeds): "
-    "DeltaNet.",
-    claimed=0.9,
-    tolerance=0.0,
-    unit="accuracy",
-    tier="minutes",
-    relation="at least",
-)
+@recall_claim("DeltaNet", 0.9, where="multi-query recall, at small size")
 def recall(seed: int, **settings: Any) -> Measured:
     """Return the accuracy of two trained layers on recall with several queries; see `recall_training`."""
     return best_of("deltanet", seed, **settings)

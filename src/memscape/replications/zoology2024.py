@@ -3,21 +3,11 @@
 from typing import Any
 
 from memscape.replications.claim import Measured, claim
-from memscape.replications.recall_training import best_of
+from memscape.replications.recall_training import best_of, recall_claim
 from memscape.tasks import MultiQueryRecall
 
 
-@claim(
-    "recall",
-    where="multi-query recall, at small size",
-    statement="Two layers trained for 400 steps recall 8 pairs from their context (best of 3 seeds): "
-    "softmax attention with a short convolution.",
-    claimed=0.96,
-    tolerance=0.0,
-    unit="accuracy",
-    tier="minutes",
-    relation="at least",
-)
+@recall_claim("softmax attention with a short convolution", 0.96, where="multi-query recall, at small size")
 def recall(seed: int, **settings: Any) -> Measured:
     """Return the accuracy of two trained layers on recall with several queries; see `recall_training`."""
     return best_of("softmax", seed, **settings)
