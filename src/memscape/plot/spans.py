@@ -12,6 +12,9 @@ from memscape.plot.style import FAINT, MAP, line_style, new_figure, styled
 from memscape.tasks.working_memory import Positions, Span
 from memscape.training import History
 
+LETTERS = 54
+"""Letters that fit in a line above a figure 4.2 inches wide; a line's mark takes six."""
+
 
 @styled
 def memory_spans(spans: Mapping[str, Span]) -> Figure:
@@ -38,7 +41,7 @@ def memory_spans(spans: Mapping[str, Span]) -> Figure:
         axes.fill_between(one.sizes, low, high, color=style["color"], alpha=0.18, linewidth=0)
         axes.plot(one.sizes, one.chance.numpy(), color=FAINT, linestyle=":", linewidth=0.9)
     axes.set_xlabel(next(iter(spans.values())).knob)
-    return _legended(axes, len(spans))
+    return _legended(axes, spans)
 
 
 @styled
@@ -62,7 +65,7 @@ def serial_positions(found: Mapping[str, Positions]) -> Figure:
         low, high = one.interval.numpy().T
         axes.fill_between(turns, low, high, color=style["color"], alpha=0.18, linewidth=0)
     axes.set_xlabel("place in the list")
-    return _legended(axes, len(found))
+    return _legended(axes, found)
 
 
 @styled
@@ -85,7 +88,7 @@ def learning_curves(found: Mapping[str, History]) -> Figure:
             raise InputError(f"the history of {name!r} has no watched accuracy; train it by learning_curve")
         axes.plot(*zip(*points, strict=True), label=name, **line_style(number))
     axes.set_xlabel("step")
-    return _legended(axes, len(found))
+    return _legended(axes, found)
 
 
 @styled
@@ -156,9 +159,11 @@ def _accuracy_axes() -> Axes:
     return axes
 
 
-def _legended(axes: Axes, count: int) -> Figure:
+def _legended(axes: Axes, names: Mapping[str, object]) -> Figure:
+    """Return the figure with a legend above it, in as many columns as its width has room for."""
     figure = axes.get_figure()
     if not isinstance(figure, Figure):
         raise InputError("these axes belong to no figure")
-    figure.legend(loc="outside upper center", ncols=min(3, count))
+    columns = LETTERS // (6 + max(map(len, names)))
+    figure.legend(loc="outside upper center", ncols=max(1, min(columns, len(names))))
     return figure
