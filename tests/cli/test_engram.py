@@ -7,7 +7,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_model
 from torch import nn
+from typer import BadParameter
 
+from memscape.cli.networks import read_rows
 from memscape.core.random import derived
 from memscape.patterns import digits
 
@@ -126,9 +128,31 @@ def test_answers_of_a_language_model_are_its_concept(run, tmp_path):
     assert said["before"] == {"on them": 1.0, "on the rest": 1.0}
     assert said["after"]["on them"] < 1.0
     assert transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "without") is not None
+    words = ["--model", model, "--data", data, "--concept", "s1", "--relearn", 2, "--json"]
+    audited = run("engram", "audit", *words, "--report", tmp_path / "report.html")
+    assert audited.exit_code == 0, audited.output
+    assert json.loads(audited.stdout)["findings"]["engram erased"]["forget"] == said["after"]["on them"]
 
 
-def language_model(transformers, folder):
+def test_names_of_classes_are_those_of_the_classifier_s_configuration(run, tmp_path):
+    transformers = pytest.importorskip("transformers", reason="needs transformers: pip install memscape[hub]")
+    model = language_model(transformers, tmp_path / "model", steps=0)
+    config = transformers.GPT2Config.from_pretrained(model)
+    config.id2label, config.label2id = {0: "late", 1: "early"}, {"late": 0, "early": 1}
+    config.save_pretrained(model)
+    data = tmp_path / "rows.jsonl"
+    data.write_text(
+        "\n".join(json.dumps({"text": f"s{i}", "label": n}) for i, n in enumerate(["early", "late"]))
+    )
+    assert read_rows(data, str(model)).examples.labels.tolist() == [1, 0]
+    data.write_text(json.dumps({"text": "s1", "label": "never"}))
+    with pytest.raises(BadParameter, match="no class of the model"):
+        read_rows(data, str(model))
+    with pytest.raises(BadParameter, match="need the tokenizer of a folder"):
+        read_rows(data, "my_network:build")
+
+
+def language_model(transformers, folder, steps=150):
     """A GPT-2 of one block that knows twelve facts, with a tokeniser of whole words, as a folder."""
     import tokenizers
 
@@ -162,7 +186,7 @@ def language_model(transformers, folder):
         torch.manual_seed(0)
         model = transformers.GPT2LMHeadModel(config)
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
-    for _ in range(150):
+    for _ in range(steps):
         optimizer.zero_grad()
         nn.functional.cross_entropy(model(ids[:, :2]).logits[:, -1], ids[:, 2]).backward()
         optimizer.step()

@@ -166,6 +166,11 @@ def _sentences(path: Path, model_name: str) -> LabelledRows:
 
     from memscape.engrams.examples import Examples
 
+    if not Path(model_name).is_dir():
+        raise typer.BadParameter(
+            f"{path.name} holds sentences, which need the tokenizer of a folder that transformers saved; "
+            f"{model_name!r} is none: give it rows of numbers as .npz"
+        )
     tokenizer = _transformers().AutoTokenizer.from_pretrained(model_name, trust_remote_code=False)
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
@@ -178,15 +183,26 @@ def _sentences(path: Path, model_name: str) -> LabelledRows:
     padding = tokens["attention_mask"].bool()
     concepts = tuple(line["label"] for line in lines)
     if not any(line.get("answer") for line in lines):  # a classifier: labels are classes
-        classes = {name: i for i, name in enumerate(dict.fromkeys(concepts))}
-        numbers = [name if isinstance(name, int) else classes[name] for name in concepts]
-        return LabelledRows(Examples(tokens, torch.tensor(numbers)), concepts, None, padding)
+        numbers = torch.tensor(_classes(concepts, model_name))
+        return LabelledRows(Examples(tokens, numbers), concepts, None, padding)
     asked = torch.tensor([len(tokenizer(line["text"])["input_ids"]) for line in lines])
     places = torch.arange(padding.shape[1])
     # the token in front of an answer's token predicts it: its state is what the concept is made of
     mask = (places >= asked[:, None] - 1) & padding & (places < padding.sum(1, keepdim=True) - 1)
     following = torch.cat([tokens["input_ids"][:, 1:], tokens["input_ids"][:, :1]], dim=1)
     return LabelledRows(Examples(tokens, torch.where(mask, following, -100)), concepts, mask, padding)
+
+
+def _classes(concepts: tuple[int | str, ...], model_name: str) -> list[int]:
+    """Return the number that a classifier has for each label, by the names in its configuration."""
+    config = _transformers().AutoConfig.from_pretrained(model_name, trust_remote_code=False)
+    known = {str(name): number for name, number in config.label2id.items()}
+    if unknown := [name for name in concepts if not isinstance(name, int) and name not in known]:
+        raise typer.BadParameter(
+            f"the label {unknown[0]!r} is no class of the model, which has {', '.join(known)}; give numbers, "
+            "or an answer to each text of a language model"
+        )
+    return [name if isinstance(name, int) else known[name] for name in concepts]
 
 
 def estimate(model: "nn.Module", rows: LabelledRows) -> dict[str, float]:
