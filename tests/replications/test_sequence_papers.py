@@ -8,6 +8,7 @@ from memscape.replications import (
     foundations2024,
     gam2025,
     gated_deltanet2024,
+    joint_recall2025,
     katharopoulos2020,
     lla2025,
     miras2025,
@@ -45,6 +46,7 @@ SMALL = [
     (energy_transformer2023.energy_falls, {"tokens": 12, "steps": 6}),
     (energy_transformer2023.causal, {}),
     (lla2025.limits, {}),
+    (joint_recall2025.bound_keys, {"tables": 20}),
     (gam2025.receptive_field, {}),
 ]
 
