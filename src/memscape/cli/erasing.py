@@ -60,7 +60,7 @@ class Erasure:
         put = "bit for bit what they were" if self.same else "not what they were"
         return [
             self.audit.sentence,
-            *([f"Without it, of the test pictures of {self.digit} {' and '.join(said)}."] if said else []),
+            *([f"Without it, of the test pictures of {self.digit}, {' and '.join(said)}."] if said else []),
             f"Put back, the weights are {put}.",
         ]
 
