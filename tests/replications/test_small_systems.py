@@ -38,6 +38,8 @@ SLOW = [
     (tensor_brain2020.erasure, {"seeds": 2, "steps": 800}),
     (consciousness_prior2017.right_pair, {"seeds": 2}),
     (global_workspace2025.held_out, {"seeds": 1}),
+    (global_workspace2025.rival, {"seeds": 1}),
+    (global_workspace2025.rival_transformer, {"seeds": 1}),
     (global_workspace2025.digits, {"seeds": 1}),
 ]
 CASES = [*SMALL, *(pytest.param(*case, marks=pytest.mark.slow) for case in SLOW)]
