@@ -81,6 +81,14 @@ def test_the_same_seed_gives_the_same_reader():
     assert torch.equal(one, other)
 
 
+def test_new_slots_choose_their_writers_as_if_each_drew_on_its_own():
+    """k of m writers each: two slots share k / m of them. Slots that are too short share far more."""
+    seen = torch.nn.functional.layer_norm(perceptions(0, m=12, d=32), (32,))
+    sets = torch.stack([PMI(32, k=4, generator=seed)(seen)[1].shares > 0 for seed in range(4)]).float()
+    shared = (sets @ sets.transpose(-1, -2) / 4)[..., ~torch.eye(8, dtype=torch.bool)].mean()
+    assert float(shared) == pytest.approx(4 / 20, abs=0.1)
+
+
 @pytest.mark.parametrize(
     "call",
     [

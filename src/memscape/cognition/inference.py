@@ -129,7 +129,8 @@ class PMI(nn.Module):
             raise InputError(f"k is {self.k} but there are {self.slots} slots; use at most that")
         self.seed = draw_seed(generator)
         drawn = resolve(self.seed)
-        self.first = nn.Parameter(torch.randn(self.slots, width, generator=drawn) * width**-0.5)
+        # as long as normalised perceptions: shorter slots all ask alike and end up with the same writers
+        self.first = nn.Parameter(torch.randn(self.slots, width, generator=drawn))
         self.query, self.key, self.value = (linear(width, width, drawn) for _ in range(3))
         self.gates = linear(2 * width, 2 * width, drawn)
         self.summary = linear(width, self.summaries, drawn)
