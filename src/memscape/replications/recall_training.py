@@ -51,9 +51,7 @@ def best_of(
     note = f"{seeds} seeds: {shown}; {best.count:,} answers each; chance {best.chance:.3f}"
     sizes = ", ".join(f"{name} {value}" for name, value in list(task.to_dict().items())[1:])
     law = f"{type(task).__name__}: {sizes}"
-    return Measured(
-        best.accuracy, best.interval, 0, 0, law, seed, rows, note + (ceilings and f"; {ceilings}")
-    )
+    return Measured(best.accuracy, best.interval, 0, 0, law, seed, rows, note + ceilings)
 
 
 def recall_claim(who: str, claimed: float, *, where: str) -> Callable[[M], M]:
