@@ -1,4 +1,4 @@
-"""The shape checks: while tests run, every annotation of memscape is checked at each call, and only then.
+"""Shape checks and one thread: while tests run, every annotation of memscape is checked at each call.
 
 `jaxtyping`'s own hook does the same with three compiled functions for each function, and looks at each
 argument twice: a third of the suite's time went there. Here each function has one beartype wrapper; a memo of
@@ -19,6 +19,7 @@ import typing
 
 # Before torch and numba are imported: two xdist workers share the machine.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("NUMBA_NUM_THREADS", "1")  # a pool of two waits three times as long as it works
 
 import pytest
 
