@@ -11,8 +11,8 @@ from memscape.core.arrays import require_count
 from memscape.core.errors import InputError
 from memscape.core.random import Generator, resolve
 from memscape.tasks.guessing import most_frequent_share, shared_share
-from memscape.tasks.recall import distinct, followed
-from memscape.tasks.tokens import SILENT, Tokens, TokenTask
+from memscape.tasks.recall import followed
+from memscape.tasks.tokens import SILENT, Tokens, TokenTask, distinct
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
 """Learning a task over tokens: the one loop, always in the same way, and the score on fresh sequences."""
 
 import json
-import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from memscape.core.progress import ProgressOption
 from memscape.core.random import Generator, derived, draw_seed
 from memscape.tasks.tokens import Score, TokenTask, cross_entropy, score
 from memscape.training import History, train
+from memscape.training.selecting import falling
 
 SHARES = (0.5, 0.9)
 """Accuracies whose first step is recorded."""
@@ -136,7 +136,7 @@ def learn(
         optimizer=optimizer,
         steps=steps,
         generator=seed,
-        schedule=lambda step: 0.5 + 0.5 * math.cos(math.pi * step / steps),
+        schedule=falling(steps),
         watch=lambda one: {"accuracy": score(one, task, count=64, generator=derived(seed, 3)).accuracy},
         every=every,
         progress=progress,

@@ -11,7 +11,7 @@ from memscape.core.arrays import require_count, require_fraction
 from memscape.core.errors import InputError
 from memscape.core.random import Generator, resolve
 from memscape.tasks.guessing import most_frequent_share
-from memscape.tasks.tokens import SILENT, Tokens, TokenTask
+from memscape.tasks.tokens import SILENT, Tokens, TokenTask, distinct
 
 BLANK = 0
 """The token that means nothing; neither a key nor a value."""
@@ -218,8 +218,3 @@ class ForgettingRecall(PairTask):
         start = 2 * (self.pairs + self.rewritten)
         targets[:, start::2] = values_now.gather(1, order)
         return Tokens(inputs, targets)
-
-
-def distinct(count: int, many: int, few: int, source: torch.Generator) -> Int[Tensor, "b few"]:
-    """Return `few` distinct numbers below `many` in each of `count` rows."""
-    return torch.rand(count, many, generator=source).argsort(-1)[:, :few]

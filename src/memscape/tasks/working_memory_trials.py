@@ -175,11 +175,6 @@ class Script:
         return f"Script of {self.count} trials, {len(self.shown)} steps, {asked} asked"
 
 
-def distinct(count: int, many: int, few: int, source: torch.Generator) -> Int[Tensor, "b few"]:
-    """Return `few` different numbers below `many` in each of `count` rows, in a random order."""
-    return torch.rand(count, many, generator=source).argsort(-1)[:, :few]
-
-
 def coin(count: int, source: torch.Generator) -> Tensor:
     """Return `count` fair booleans."""
     return torch.rand(count, generator=source) < 0.5

@@ -11,7 +11,7 @@ from torch import Tensor
 from memscape.core.arrays import require_count
 from memscape.core.errors import InputError
 from memscape.core.random import Generator, resolve
-from memscape.tasks.tokens import Tokens
+from memscape.tasks.tokens import Tokens, distinct
 from memscape.tasks.working_memory_stores import Trace
 from memscape.tasks.working_memory_trials import (
     FIRST,
@@ -21,7 +21,6 @@ from memscape.tasks.working_memory_trials import (
     WorkingMemoryTask,
     YesNoTask,
     coin,
-    distinct,
     turns,
     write_list,
     yes_no,
