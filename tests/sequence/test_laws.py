@@ -5,13 +5,14 @@ import torch
 from torch.nn.functional import normalize
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from memscape.sequence import PRESETS, MemoryLayer, chunk, delta_error, delta_trace, hebb_error, ridge_error
+from memscape.sequence import PRESETS, MemoryLayer, chunk
 from memscape.sequence.engines import run
 from memscape.sequence.objectives import Huber
 from memscape.sequence.parts import GradientStep, MatrixStore, Ridge, SoftmaxRead, WindowStore
 from memscape.sequence.signals import Owned, Signals
 from memscape.sequence.spec import MemorySpec
 from memscape.sequence.window import attend
+from memscape.theory.interference import delta_error, delta_trace, hebb_error, ridge_error
 
 WIDTH, STREAMS = 64, 40
 

@@ -10,8 +10,9 @@ from memscape.replications.claim import Measured, claim
 from memscape.replications.heads import apart, drawn
 from memscape.replications.means import mean_interval
 from memscape.replications.recall_training import best_of, recall_claim
-from memscape.sequence import chunk, delta_error, delta_trace, scan
+from memscape.sequence import chunk, scan
 from memscape.tasks import KeyValueStream
+from memscape.theory.interference import delta_error, delta_trace
 
 
 @recall_claim("Gated DeltaNet", 0.9, where="in-context recall, at small size")

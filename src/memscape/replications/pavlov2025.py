@@ -12,10 +12,10 @@ from torch.nn.functional import normalize
 from memscape.core.random import derived
 from memscape.replications.claim import Measured, claim
 from memscape.replications.means import mean_interval
-from memscape.sequence import chunk, delta_error, hebb_error, ridge_error
+from memscape.sequence import chunk
 from memscape.tasks import KeyValueStream, conditioning
 from memscape.tasks.streams import Writer, read_error
-from memscape.theory.interference import deep_error
+from memscape.theory.interference import deep_error, delta_error, hebb_error, ridge_error
 
 
 def paired(erase: str | None, rate: float = 1.0) -> Writer:

@@ -10,9 +10,10 @@ from memscape.replications.claim import Measured, claim
 from memscape.replications.heads import apart, drawn
 from memscape.replications.means import mean_interval
 from memscape.replications.recall_training import best_of, recall_claim
-from memscape.sequence import PRESETS, MemoryLayer, chunk, delta_error, hebb_error, scan
+from memscape.sequence import PRESETS, MemoryLayer, chunk, scan
 from memscape.tasks import KeyValueStream
 from memscape.tasks.streams import read_error, squared_error
+from memscape.theory.interference import delta_error, hebb_error
 from memscape.training import train
 
 

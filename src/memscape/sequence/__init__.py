@@ -16,7 +16,3 @@ from memscape.sequence.presets import PRESETS as PRESETS
 from memscape.sequence.spec import MemorySpec as MemorySpec
 from memscape.sequence.state import MemoryState as MemoryState
 from memscape.sequence.views import DynamicalSystem as DynamicalSystem
-from memscape.theory.interference import delta_error as delta_error
-from memscape.theory.interference import delta_trace as delta_trace
-from memscape.theory.interference import hebb_error as hebb_error
-from memscape.theory.interference import ridge_error as ridge_error
