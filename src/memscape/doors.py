@@ -12,7 +12,7 @@ from memscape.core.cards import Card
 from memscape.core.errors import CapabilityError, FileFormatError
 from memscape.core.files import load_bundle
 
-_ROOMS_WITH_CARDS = ("memscape.memories", "memscape.engrams", "memscape.cognition")
+_ROOMS_WITH_CARDS = ("memscape.memories", "memscape.engrams", "memscape.cognition", "memscape.sequence")
 
 
 def _open_rooms() -> None:
@@ -21,7 +21,7 @@ def _open_rooms() -> None:
 
 
 def load(path: str | Path, *, device: str = "cpu") -> Any:
-    """Return the object that a file holds: a memory, whatever its class.
+    """Return the object that a file holds: a memory, an engram, a state of a sequence memory.
 
     The header names a card; the class is the one registered under that name. Nothing in a file is ever
     executed.

@@ -40,6 +40,7 @@ def test_a_saved_state_goes_on_as_if_never_saved(name, tmp_path):
         state.save(path)
         loaded = MemoryState.load(path)
         assert loaded.spec == state.spec
+        assert ms.load(path).spec == state.spec
         assert loaded.nbytes == state.nbytes > 0
         assert torch.equal(own(tokens(5), state)[0], own(tokens(5), loaded)[0])
     assert str(state.batch) in repr(state)

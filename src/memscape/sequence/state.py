@@ -3,13 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
+from memscape.core.cards import Card, register
 from memscape.core.errors import FileFormatError, InputError
-from memscape.core.files import load_bundle, save_bundle
+from memscape.core.files import Bundle, load_bundle, save_bundle
 from memscape.sequence import editing, wells
 from memscape.sequence.diagnosis import StateReport, diagnosed
 from memscape.sequence.recalling import recalled
@@ -17,6 +18,7 @@ from memscape.sequence.signals import Owned
 from memscape.sequence.spec import MemorySpec
 
 
+@register
 @dataclass
 class MemoryState:
     """What a layer remembers of what it has read.
@@ -28,6 +30,19 @@ class MemoryState:
         seen: (b,) tokens read by each row.
         conv: (b, conv_size - 1, channels), the last tokens of the short convolution, or None.
     """
+
+    card: ClassVar[Card] = Card(
+        name="MemoryState",
+        paper="the family of linear attention, delta rules, inner learners and attention; see `PRESETS`",
+        parts="store x objective x retention x learner x read, as its `MemorySpec` says",
+        space="real numbers",
+        capacity="up to K independent keys in a K x V matrix; every token in a window",
+        cost="O((K + C)(K + V)) per token and head for a matrix, O(n (K + V)) for a window of n tokens",
+        limits="networks have no direction per key: no erasing, no merging, no wells",
+        form="latent",
+        span="working",
+        equation=r"S \leftarrow D_t S, \quad S \leftarrow S + k_t \otimes \beta_t (v_t - e_t^\top S)",
+    )
 
     spec: MemorySpec
     tensors: dict[str, Tensor]
@@ -168,13 +183,13 @@ class MemoryState:
         return wells.as_memory(self.spec, self.tensors, keys, row, head, beta, owned)
 
     def save(self, path: str | Path) -> None:
-        """Write the state to a file; `MemoryState.load` reads it. Nothing in the file is ever executed."""
+        """Write the state to a file; `memscape.load` reads it. Nothing in the file is ever executed."""
         parts = {"spec": self.spec.to_dict(), "hash": self.spec.hash}
-        save_bundle(path, kind="state", card="MemoryState", tensors=self._named(), parts=parts)
+        save_bundle(path, kind="state", card=self.card.name, tensors=self._named(), parts=parts)
 
     @classmethod
     def load(cls, path: str | Path, *, device: str = "cpu") -> "MemoryState":
-        """Return the state that `save` wrote.
+        """Return the state that `save` wrote; `memscape.load` does the same.
 
         Raises:
             FileNotFoundError: if there is no such file.
@@ -183,6 +198,11 @@ class MemoryState:
         bundle = load_bundle(path, device=device)
         if bundle.kind != "state" or "spec" not in bundle.parts or "seen" not in bundle.tensors:
             raise FileFormatError(f"{str(path)!r} holds a {bundle.kind}, no state of a sequence memory")
+        return cls.from_bundle(bundle)
+
+    @classmethod
+    def from_bundle(cls, bundle: Bundle) -> "MemoryState":
+        """Return the state that a file holds; use `MemoryState.load` or `memscape.load`."""
         tensors = dict(bundle.tensors)
         seen, conv = tensors.pop("seen"), tensors.pop("conv", None)
         return cls(MemorySpec.from_dict(bundle.parts["spec"]), tensors, seen, conv)
