@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from memscape.continual.bases import Basis, Learner, Singular
 from memscape.core.errors import InputError
+from memscape.core.modes import evaluating
 from memscape.core.progress import Progress, ProgressOption
 from memscape.core.random import Generator, derived, draw_seed
 from memscape.engrams.handlers import FULL, TOKENS, Handler, Part, handler_of
@@ -129,18 +130,15 @@ class SubspaceGuard:
 
         Cost: one forward pass, and what the basis costs.
         """
-        batches, training = list(batches), self.model.training
+        batches = list(batches)
         if not batches:
             raise InputError("there are no inputs to protect; give at least one batch")
-        self.model.eval()
-        try:
-            with self.learning(), Progress(progress, len(batches), "protecting") as bar:
-                for batch in batches:
-                    self.model(**batch) if isinstance(batch, Mapping) else self.model(batch)
-                    if not bar.update():
-                        break
-        finally:
-            self.model.train(training)
+        bar = Progress(progress, len(batches), "protecting")
+        with evaluating(self.model), self.learning(), bar:
+            for batch in batches:
+                self.model(**batch) if isinstance(batch, Mapping) else self.model(batch)
+                if not bar.update():
+                    break
 
     @contextmanager
     def guarding(self, optimizer: torch.optim.Optimizer) -> Yields[None]:

@@ -13,6 +13,7 @@ from memscape.continual.rehearsal import Rehearsal
 from memscape.continual.streams import Task
 from memscape.core.arrays import require_count
 from memscape.core.errors import InputError
+from memscape.core.modes import evaluating
 from memscape.core.progress import Progress, ProgressOption
 from memscape.core.random import Generator, derived, draw_seed
 
@@ -92,13 +93,11 @@ def learn(
 @torch.no_grad()
 def accuracy_of(model: nn.Module, task: Task) -> float:
     """Return the share of a task's test rows that a model answers correctly."""
-    training = model.training
-    model.eval()
-    right = [
-        (model(x).argmax(-1) == y).float().sum()
-        for x, y in zip(task.test_inputs.split(1000), task.test_labels.split(1000), strict=True)
-    ]
-    model.train(training)
+    with evaluating(model):
+        right = [
+            (model(x).argmax(-1) == y).float().sum()
+            for x, y in zip(task.test_inputs.split(1000), task.test_labels.split(1000), strict=True)
+        ]
     return float(torch.stack(right).sum() / len(task.test_labels))
 
 

@@ -10,6 +10,7 @@ from torch import nn
 
 from memscape.core.arrays import require_count
 from memscape.core.errors import InputError, MemscapeError, SizeError
+from memscape.core.modes import evaluating
 from memscape.core.progress import Progress, ProgressOption
 from memscape.core.room import available
 from memscape.engrams.handlers import Handler
@@ -168,14 +169,8 @@ def _device(model: nn.Module) -> torch.device:
 @contextmanager
 def _listening(model: nn.Module) -> Generator[None]:
     """Run a model in evaluation mode without gradients, and leave it in the mode it was in."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        with torch.no_grad():  # not inference_mode: shared inputs are told by their version counters
-            yield
-    finally:
-        for module, training in modes:
-            module.training = training
+    with evaluating(model), torch.no_grad():  # inference_mode has no version counters, which tell inputs
+        yield
 
 
 def _start(

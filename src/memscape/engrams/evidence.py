@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from memscape.core.modes import evaluating
 from memscape.engrams.examples import Examples
 from memscape.engrams.handlers import FULL, handler_of
 
@@ -53,17 +54,15 @@ def features(model: nn.Module, rows: Examples, layer: str) -> Float[Tensor, "p d
             x = handler.rows(module, part, handler.inputs(module, args, kwargs)[place])
             found.append(x.detach().flatten(-2).float().cpu())
 
-    hook, training = module.register_forward_pre_hook(see, with_kwargs=True), model.training
-    model.eval()
-    made = []
+    hook, made = module.register_forward_pre_hook(see, with_kwargs=True), []
     try:
-        for batch in rows.batches():
-            found.clear()
-            batch.logits(model)
-            made.append(_by_row(found[-1], batch.labels.cpu()))
+        with evaluating(model):
+            for batch in rows.batches():
+                found.clear()
+                batch.logits(model)
+                made.append(_by_row(found[-1], batch.labels.cpu()))
     finally:
         hook.remove()
-        model.train(training)
     return torch.cat(made)
 
 

@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from memscape.core.errors import InputError
+from memscape.core.modes import evaluating
 from memscape.engrams.labelling import _LABEL_KEYS, Reader, call, default_inputs, placed
 
 BATCH = 256
@@ -89,12 +90,8 @@ class Examples:
     @torch.no_grad()
     def answers(self, model: nn.Module, size: int = BATCH) -> Answers:
         """Return what a model answers, in evaluation mode, `size` rows at a time."""
-        training = model.training
-        model.eval()
-        try:
+        with evaluating(model):
             pairs = [batch.logits(model) for batch in self.batches(size)]
-        finally:
-            model.train(training)
         return Answers(torch.cat([p[0] for p in pairs]).cpu(), torch.cat([p[1] for p in pairs]).cpu())
 
 

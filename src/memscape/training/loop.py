@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from memscape.core.arrays import require_count
 from memscape.core.errors import InputError
+from memscape.core.modes import evaluating
 from memscape.core.progress import Progress, ProgressOption
 from memscape.core.random import Generator, derived, draw_seed
 from memscape.training import checkpoint as files
@@ -128,9 +129,5 @@ def _step(
 
 
 def _look(module: nn.Module, watch: Callable[[nn.Module], dict[str, float]]) -> dict[str, float]:
-    training = module.training
-    module.eval()
-    with torch.no_grad():
-        found = {name: float(value) for name, value in watch(module).items()}
-    module.train(training)
-    return found
+    with evaluating(module), torch.no_grad():
+        return {name: float(value) for name, value in watch(module).items()}
