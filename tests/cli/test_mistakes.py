@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+import memscape as ms
+
 
 @pytest.fixture
 def memory(run, table, tmp_path):
@@ -120,3 +122,16 @@ def test_a_warning_is_one_line_on_stderr(run, tmp_path):
     assert result.exit_code == 0
     assert "warning: " in result.stderr
     assert "warning: " not in result.stdout
+
+
+@pytest.mark.parametrize("name", ["Engram", "RestrictedBoltzmann", "Temporal", "Willshaw", "PMI", "nobody"])
+def test_what_is_not_made_from_patterns_alone(run, table, tmp_path, name):
+    out = tmp_path / "memory.safetensors"
+    refused(run("store", table, "--memory", name, "--out", out), name, "Projection")
+    assert not out.exists()
+
+
+def test_a_file_that_recalls_nothing(run, table, tmp_path):
+    path = tmp_path / "steps.safetensors"
+    ms.memories.Temporal(ms.patterns.independent(3, 64, generator=0)).save(path)
+    refused(run("recall", path, table), "Temporal")

@@ -1,5 +1,6 @@
 """What a user names on the command line: tables, folders of pictures, memories and their options."""
 
+import inspect
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -100,8 +101,11 @@ def build_memory(name: str, patterns: "Tensor", separation: str | None, beta: fl
     import memscape as ms
     from memscape.core import cards
 
-    if name not in (known := ms.catalogue()):
-        raise typer.BadParameter(f"there is no memory {name!r}; memscape list shows them: {', '.join(known)}")
+    catalogue = ms.catalogue()
+    made = [each for each in catalogue if _takes_patterns(cards.registered(each))]
+    if name not in made:
+        what = "is not made from patterns alone" if name in catalogue else "is not there"
+        raise typer.BadParameter(f"the memory {name!r} {what}; these are: {', '.join(made)}")
     options: dict[str, Any] = {}
     if separation is not None:
         if name != "Dense":
@@ -114,6 +118,13 @@ def build_memory(name: str, patterns: "Tensor", separation: str | None, beta: fl
     elif name == "Continuous":
         return cards.builder("Continuous")(patterns)
     return cards.registered(name)(patterns, **options)
+
+
+def _takes_patterns(cls: type) -> bool:
+    """Whether a class makes a memory that recalls from a table of patterns and nothing else."""
+    first, *others = inspect.signature(cls).parameters.values()
+    needed = [p for p in others if p.default is p.empty and p.kind is not p.VAR_KEYWORD]
+    return first.name == "patterns" and not needed and hasattr(cls, "recall")
 
 
 def parse_separation(text: str) -> Any:

@@ -75,6 +75,8 @@ def recall(
     if out is not None and out.suffix not in OUTPUTS:
         raise typer.BadParameter(f"--out {out} ends in {out.suffix!r}; it must end in {', '.join(OUTPUTS)}")
     held = ms.load(memory)
+    if not hasattr(held, "recall"):
+        raise typer.BadParameter(f"{memory} holds a {type(held).__name__}, which recalls no cues")
     given, names = read_patterns(cues, levels, threshold, size)
     answer = held.recall(given, generator=seed)
     if out is not None:
