@@ -80,6 +80,14 @@ def test_the_memories_to_choose_from_exist():
     assert [choice for choice in chosen if not hasattr(memscape.memories, choice)] == []
 
 
+def test_every_memory_can_be_chosen():
+    from memscape import memories
+
+    page = (ROOT / "docs" / "how-to-choose.md").read_text(encoding="utf-8")
+    named = {name for name, each in vars(memories).items() if hasattr(each, "card")}
+    assert sorted(name for name in named if f"`{name}`" not in page) == []
+
+
 def test_every_page_is_in_the_navigation():
     menu = (ROOT / "zensical.toml").read_text(encoding="utf-8")
     pages = [path.relative_to(ROOT / "docs").as_posix() for path in PAGES if (ROOT / "docs") in path.parents]
