@@ -53,8 +53,8 @@ class ItemRecognition(YesNoTask, PoolTask):
         source = resolve(generator)
         drawn = self.item_tokens(distinct(count, self.pool, self.size + 1, source))
         old, turn = coin(count, source), torch.randint(self.size, (count,), generator=source)
-        probe = drawn.gather(1, torch.where(old, turn, self.size)[:, None])
-        script = Script(count).show(drawn[:, :-1]).wait(self.delay).show(probe)
+        asked = drawn.gather(1, torch.where(old, turn, self.size)[:, None])
+        script = Script(count).show(drawn[:, :-1]).wait(self.delay).show(asked)
         return script.ask(yes_no(old)).tokens()
 
     def carry_out(self, inputs: Int[Tensor, "b t"], trace: Trace) -> Int[Tensor, "b t"]:
