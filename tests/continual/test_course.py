@@ -152,3 +152,13 @@ def test_nothing_to_learn_and_wrong_schedules_are_refused():
         Power(0)
     with pytest.raises(InputError, match="count is 0"):
         Rehearsal(Uniform(), 0)
+
+
+def test_tasks_that_cannot_be_learned_are_refused():
+    x, y = torch.ones(4, 3), torch.zeros(4, dtype=torch.long)
+    with pytest.raises(InputError, match="4 inputs and 3 labels"):
+        Task(x, y[:3], x, y)
+    with pytest.raises(InputError, match="0 inputs and 0 test_labels"):
+        Task(x, y, x[:0], y[:0])
+    with pytest.raises(InputError, match="no finite number"):
+        learn(nn.Linear(3, 2), [Task(x * torch.nan, y, x, y)], lambda p: torch.optim.SGD(p, lr=0.1))

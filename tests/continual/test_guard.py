@@ -182,3 +182,28 @@ def test_the_callback_of_transformers_guards_a_run():
     callback.on_train_end(None, None, None)
     optimizer.step()
     assert not torch.allclose(model(x), before)
+
+
+def test_running_averages_do_not_move_what_is_protected():
+    model = seeded(lambda: nn.Sequential(nn.Linear(4, 6), nn.BatchNorm1d(6), nn.ReLU(), nn.Linear(6, 2)), 0)
+    old, new = torch.randn(2, 20, 4, generator=torch.Generator().manual_seed(0))
+    model(old)
+    guard = SubspaceGuard(model, Singular(share=1.0))
+    guard.protect([old[:2]])
+    before = model.eval()(old[:2]).detach()
+    optimizer = torch.optim.SGD(model.train().parameters(), lr=0.05)
+    with guard.guarding(optimizer):
+        for _ in range(20):
+            optimizer.zero_grad()
+            model.train()(new + 5).square().mean().backward()
+            optimizer.step()
+    assert model[1].training
+    assert torch.allclose(model.eval()(old[:2]), before, atol=1e-4)
+
+
+def test_what_is_no_number_is_named():
+    guard = SubspaceGuard(seeded(lambda: nn.Linear(4, 2), 0))
+    with pytest.raises(InputError, match="saw 4 NaN or infinite values of 5"):
+        guard.protect([torch.full((1, 4), torch.nan)])
+    with pytest.raises(InputError, match="rate is nan"):
+        Hebbian(2, rate=float("nan"))

@@ -96,7 +96,7 @@ class Hebbian(Basis):
         rate, passes: as in `mechanisms.Oja`.
 
     Raises:
-        InputError: for counts below 1.
+        InputError: for counts below 1, or a rate that is not above 0.
 
     Cost: O(k n) memory for each layer, O(passes b k n) for rows seen.
 
@@ -111,6 +111,8 @@ class Hebbian(Basis):
     def __post_init__(self) -> None:
         require_count(self.rank, "rank")
         require_count(self.passes, "passes")
+        if not 0 < self.rate < float("inf"):
+            raise InputError(f"rate is {self.rate}; it must be a finite number above 0")
 
     def learner(self, known: Subspace, generator: torch.Generator) -> "Learner":
         return Oja(

@@ -27,7 +27,8 @@ class SubspaceGuard:
     the rows of U span the inputs to be protected (with the bias as the weight of a constant input 1). The
     *step* is projected, not the gradient, so momentum, weight decay and Adam's scaling are covered, whatever
     the optimiser. Rows of tables of tokens that were seen are kept; gains, and all other parameters that see
-    inputs in no linear way, are kept as a whole from the first `protect` on.
+    inputs in no linear way, are kept as a whole from the first `protect` on; so are the running averages of
+    batch normalisations, which are in evaluation mode while steps are projected.
 
     Args:
         model: what is guarded; every Linear, Conv1d/2d/3d, Embedding, MultiheadAttention, transformers'
@@ -213,6 +214,14 @@ class Attachment:
             optimizer.register_step_pre_hook(self._keep),
             optimizer.register_step_post_hook(self._project),
         ]
+        self._hooks += [m.register_forward_pre_hook(self._hold) for m in guard.model.modules() if _follows(m)]
+        self._held: dict[nn.Module, None] = {}
+
+    def _hold(self, module: nn.Module, args: Any) -> None:
+        # what follows the new inputs would change the answers to the old ones between two steps
+        if self.guard.protected and module.training:
+            self._held[module] = None
+            module.eval()
 
     def _keep(self, *ignored: Any) -> None:
         if self.guard.protected:
@@ -226,6 +235,14 @@ class Attachment:
         """Let the optimiser's steps be as they are again."""
         for hook in self._hooks:
             hook.remove()
+        for module in self._held:
+            module.train()
+        self._held = {}
+
+
+def _follows(module: nn.Module) -> bool:
+    """Whether a layer keeps running averages of what it sees, as `BatchNorm` does."""
+    return isinstance(module, nn.modules.batchnorm._NormBase) and module.running_mean is not None
 
 
 class _Layer:
@@ -251,6 +268,11 @@ class _Layer:
         rows = rows.reshape(-1, *rows.shape[-2:]).float()
         if self.part.bias is not None:
             rows = torch.cat([rows, rows.new_ones(*rows.shape[:2], 1)], dim=2)
+        if not bool(torch.isfinite(rows.sum())) and (bad := int((~torch.isfinite(rows)).sum())):
+            raise InputError(
+                f"layer {self.name!r} saw {bad} NaN or infinite values of {rows.numel()}; leave those inputs "
+                "out of what is protected"
+            )
         for group, learner in enumerate(self._learners):
             learner.see(rows[:, group])
 

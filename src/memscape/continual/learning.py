@@ -46,7 +46,7 @@ def learn(
         progress: a bar, a callable, or None. Ctrl-C ends it behind the task that is finished.
 
     Raises:
-        InputError: without tasks, or for counts below 1.
+        InputError: without tasks, for counts below 1, or a loss that is no finite number.
 
     Cost: epochs * (p + rehearsed) / batch steps for each task, and what the guard costs.
 
@@ -123,7 +123,14 @@ def _epoch(
     generator: torch.Generator,
 ) -> None:
     model.train()
+    loss = x.new_zeros(())
     for rows in torch.randperm(len(x), generator=generator).split(batch):
         optimizer.zero_grad(set_to_none=True)
-        F.cross_entropy(model(x[rows]), y[rows]).backward()
+        loss = F.cross_entropy(model(x[rows]), y[rows])
+        loss.backward()
         optimizer.step()
+    if not bool(torch.isfinite(loss)):
+        raise InputError(
+            f"the loss is {float(loss.detach())} at the end of a pass, no finite number; take NaN out of the "
+            "inputs or lower the learning rate"
+        )

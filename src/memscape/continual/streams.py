@@ -18,6 +18,9 @@ class Task:
         inputs, labels: (p, ...) and (p,) for learning.
         test_inputs, test_labels: (q, ...) and (q,), never learned.
         name: in tables.
+
+    Raises:
+        InputError: where inputs and labels are not equally many, or there are none.
     """
 
     inputs: Tensor
@@ -25,6 +28,12 @@ class Task:
     test_inputs: Tensor
     test_labels: Tensor
     name: str = ""
+
+    def __post_init__(self) -> None:
+        both = {"labels": (self.inputs, self.labels), "test_labels": (self.test_inputs, self.test_labels)}
+        for what, (x, y) in both.items():
+            if len(x) != len(y) or not len(x):
+                raise InputError(f"there are {len(x)} inputs and {len(y)} {what}; give one label for each")
 
 
 def permuted(
