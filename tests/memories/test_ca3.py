@@ -103,3 +103,9 @@ def test_too_many_contents_are_refused_with_the_remedy():
         CA3(contents(0, 40))
     with pytest.raises(SpaceError):
         CA3(-torch.ones(1, 5))
+
+
+@pytest.mark.parametrize("keys", [None, "2", 1j, [[0], [1, 2]]])
+def test_what_is_no_number_of_a_cue_is_refused(keys):
+    with pytest.raises(InputError):
+        CA3(cues=4, units=5).read(keys)

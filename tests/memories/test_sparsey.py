@@ -10,7 +10,7 @@ from memscape.core.errors import CapacityWarning, InputError, SpaceError
 from memscape.core.memory import EnergyMemory, ForgettingMemory
 from memscape.core.spaces import SparseBinary
 from memscape.mechanisms import CompetitiveCode
-from memscape.memories import Sparsey, SparseySequence
+from memscape.memories import PhaseGated, Sparsey, SparseySequence
 
 UNITS, ACTIVE = 400, 40
 
@@ -157,3 +157,11 @@ def test_a_sequence_memory_is_kept_in_a_file(tmp_path):
     first, second = (m.replay(frames[0], 9) for m in (memory, loaded))
     assert torch.equal(first.states, second.states)
     assert len(ms.as_memory(loaded)) == 10  # its frames are wells
+
+
+def test_what_is_stored_keeps_no_graph():
+    ones = ms.patterns.sparse(4, 60, active=6, generator=0).float().requires_grad_()
+    signs = ms.patterns.independent(4, 60, generator=0).float().requires_grad_()
+    for memory in (Sparsey(units=60, active=6), SparseySequence(units=60, active=6, size=8)):
+        assert not memory.store(ones).weights.requires_grad
+    assert not PhaseGated(units=60).store(signs).transitions.requires_grad

@@ -120,3 +120,9 @@ def test_a_record_explains_itself():
 def test_what_cannot_be_is_refused(call):
     with pytest.raises(InputError):
         call(SpikingCA3(5, BITS))
+
+
+def test_numbers_of_any_width_give_the_same_spikes():
+    content = [0, 1, 0, 0, 1, 0, 0, 1, 0, 0]
+    narrow, wide = (SpikingCA3().to(kind).associate(2, content).read(2) for kind in (None, torch.float64))
+    assert torch.equal(narrow.spikes, wide.spikes)

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from memscape.core.arrays import require_count, require_memory, require_width
+from memscape.core.arrays import as_tensor, require_count, require_memory, require_width
 from memscape.core.cards import Card, register
 from memscape.core.errors import InputError
 from memscape.core.spaces import Binary
@@ -196,7 +196,7 @@ def cue_numbers(keys: object, cues: int) -> Int[Tensor, " p"]:
     >>> cue_numbers(2, cues=5)
     tensor([2])
     """
-    places = torch.as_tensor(keys)
+    places = as_tensor(keys, "cues")
     if places.is_floating_point() or places.dtype == torch.bool or places.numel() == 0:
         raise InputError(f"cues are given by their number, 0 to {cues - 1}, such as 2 or [0, 5]")
     places = places.reshape(-1).to(torch.int64)

@@ -200,6 +200,8 @@ class PatternKeeper(MemoryModule):
 def checked_patterns(patterns: object, space: Space, units: int | None) -> Tensor:
     """Return patterns (p, n) in the values of the space, or raise `InputError`."""
     checked = space.check(patterns, "patterns", zeros=True)
+    if space.discrete:
+        checked = checked.detach()  # what is written keeps no graph
     if checked.ndim == 1:
         checked = checked[None]
     if checked.ndim != 2:

@@ -204,8 +204,8 @@ class SpikingCA3(MemoryModule):
     def _tick(self, given: Tensor) -> Tensor:
         before, p = self._spikes[-1], self.places
         arriving = given.clone()
-        arriving[p["content"]] += before[p["cue"]].float() @ self.to_contents
-        arriving[p["recall_cue"]] += before[p["recall_content"]].float() @ self.to_cues
+        arriving[p["content"]] += before[p["cue"]].to(self.to_contents) @ self.to_contents
+        arriving[p["recall_cue"]] += before[p["recall_content"]].to(self.to_cues) @ self.to_cues
         spikes, self._activity = self._circuit.step(self._activity, arriving)
         self._spikes = [*self._spikes[1:], spikes]
         self._learn(spikes)
