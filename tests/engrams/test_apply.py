@@ -264,3 +264,17 @@ def test_a_tied_matrix_is_edited_once_on_purpose():
     assert same(model, before)
     with pytest.raises(InputError, match="tied is 'both'"):
         engram.erase_(model, tied="both")
+
+
+@pytest.mark.parametrize(("dtype", "alpha"), [(torch.float16, 1e8), (torch.float32, 1e60)])
+def test_a_strength_that_overflows_the_weights_is_refused(dtype, alpha):
+    model = nn.Linear(4, 2).to(dtype)
+    rows = torch.eye(4, dtype=dtype)
+    statistics = engrams.collect(model, [(rows, torch.arange(4) % 2)], concept=lambda batch: batch[1])
+    before = weights(model)
+    with (
+        pytest.warns(MemscapeWarning, match="alpha is"),
+        pytest.raises(InputError, match="smaller strength"),
+    ):
+        statistics.engram(0).erase_(model, alpha)
+    assert same(model, before)

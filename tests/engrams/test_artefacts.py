@@ -314,3 +314,8 @@ def _process(rank, folder, sketch):
 def test_processes_add_up_what_they_saw(tmp_path, sketch):
     torch.multiprocessing.spawn(_process, (str(tmp_path), sketch), nprocs=2)
     assert [(tmp_path / str(rank)).read_text() for rank in range(2)] == ["True", "True"]
+
+
+def test_a_file_holds_floating_point_numbers(stats, tmp_path):
+    with pytest.raises(InputError, match=r"dtype is torch\.int8"):
+        stats.engram(0).save(tmp_path / "engram", dtype=torch.int8)

@@ -3,6 +3,7 @@
 The model gets its inputs, the concept its labels, and layers that see one tensor share it.
 """
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -97,3 +98,22 @@ def test_a_half_precision_model_is_collected_erased_and_restored(dtype):
         changed = [not torch.equal(value, before[name]) for name, value in model.state_dict().items()]
     assert sum(changed) >= 7
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+
+
+@pytest.mark.parametrize("kind", [np.array, lambda names: np.array(names, dtype=object)])
+def test_names_may_stand_in_an_array_of_numpy(kind):
+    model, names = nn.Linear(6, 2), kind(["a", "b", "a", "b"])
+    statistics = engrams.collect(model, [(torch.ones(4, 6), names)], concept=lambda batch: batch[1])
+    assert statistics.counts == {"a": 2, "b": 2}
+    numbers = list(np.array([3, -1, 3, 4]))
+    statistics = engrams.collect(model, [(torch.ones(4, 6), numbers)], concept=lambda batch: batch[1])
+    assert statistics.counts == {3: 2, 4: 1}
+
+
+def test_an_empty_batch_and_squares_that_overflow_are_named():
+    model, x, y = nn.Linear(6, 2, bias=False), torch.ones(4, 6), torch.arange(4) % 2
+    with pytest.raises(InputError, match="has no row"):
+        engrams.collect(model, [(x, y), (x[:0], y[:0])], concept=lambda batch: batch[1])
+    statistics = engrams.collect(model, [(x * 1e25, y)], concept=lambda batch: batch[1])
+    with pytest.raises(InputError, match="overflow"):
+        statistics.engram(0).delta("model")

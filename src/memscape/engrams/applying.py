@@ -255,7 +255,7 @@ def _kept(edit: Edit, name: str) -> Tensor:
 
 def _place(place: Callable[[Tensor, Tensor], None], held: Tensor, made: Tensor) -> None:
     """Write once, rounding from float64 to the parameter's own type."""
-    if not bool(torch.isfinite(made).all()):
+    if not bool(torch.isfinite(made.to(held.dtype)).all()):  # half precision ends at 65,504
         raise InputError("the edited weights are not finite; take a smaller strength, or collect again")
     with torch.no_grad():
         place(held, made)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from memscape.core.arrays import require_count
-from memscape.core.errors import FileFormatError
+from memscape.core.errors import FileFormatError, InputError
 from memscape.core.files import Bundle, load_bundle, save_bundle
 from memscape.engrams.deltas import Delta, Dense, LowRank, from_tensors
 from memscape.engrams.engram import Engram, from_layers
@@ -60,6 +60,10 @@ def _notes(engram: Engram) -> dict[str, Any] | None:
 
 def save(engram: Engram, path: str | Path, dtype: torch.dtype | None) -> None:
     """Write an engram to a file: its layers, what it belongs to, and its report."""
+    if dtype is not None and not dtype.is_floating_point:
+        raise InputError(
+            f"dtype is {dtype}; an engram is kept in floating-point numbers, such as torch.float16"
+        )
     whole = engram if _is_held(engram) else materialised(engram)
     term, factor = next(iter(whole.terms.items()))
     kind = torch.float32 if dtype is None else dtype

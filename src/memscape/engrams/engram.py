@@ -226,7 +226,11 @@ class Engram:
         return report(self)
 
     def save(self, path: str | Path, *, dtype: Any = None) -> None:
-        """Write the engram to a file (safetensors); `dtype` None is float32."""
+        """Write the engram to a file (safetensors); `dtype` None is float32.
+
+        Raises:
+            InputError: for a type that is no floating-point one.
+        """
         from memscape.engrams.artefacts import save
 
         save(self, path, dtype)

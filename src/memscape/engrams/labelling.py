@@ -4,6 +4,7 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -200,8 +201,12 @@ def _as_mask(given: Any, what: str, codes: Tensor) -> Tensor:
 
 
 def _codes(given: Any, index: dict[Hashable, int]) -> Tensor:
+    if getattr(given, "dtype", None) is not None and getattr(given.dtype, "kind", "i") in "OSTU":
+        given = given.tolist()  # names in an array of numpy
     if isinstance(given, Tensor) or hasattr(given, "__array__"):
         labels = torch.as_tensor(given).detach().cpu()
+        if not len(labels.reshape(-1)):
+            raise InputError("a batch has no row; leave empty batches out of the loader")
         if labels.is_floating_point() or labels.is_complex() or labels.ndim not in (1, 2):
             raise InputError(
                 f"concept gave {labels.dtype} labels of shape {tuple(labels.shape)}; give integers or "
@@ -225,10 +230,10 @@ def _codes(given: Any, index: dict[Hashable, int]) -> Tensor:
 
 
 def _code(label: Any, index: dict[Hashable, int]) -> int:
+    if isinstance(label, Tensor | np.generic) and label.ndim == 0:
+        label = label.item()
     if label is None or (isinstance(label, int) and label < 0):
         return REFERENCE
-    if isinstance(label, Tensor) and label.ndim == 0:
-        label = label.item()
     if not isinstance(label, int | str):
         raise InputError(f"a label is {label!r}; labels are whole numbers or names")
     return index.setdefault(label, len(index))

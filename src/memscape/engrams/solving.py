@@ -263,6 +263,11 @@ def _weighted(moments: InputMoments, shares: dict[Concept, float], solution: Sol
 
 
 def _inverse(total: Tensor, solution: Solution) -> Inverse:
+    if not bool(torch.isfinite(total).all()):
+        raise InputError(
+            "the inputs' second moments are not finite: the squares of what the layer sees overflow; scale "
+            "its inputs down, or collect from the model in float64"
+        )
     if solution.solver == "pinv":
         values, vectors = torch.linalg.eigh(total)
         keep = values > solution.rtol * values[:, -1:].clamp_min(0)
