@@ -209,7 +209,7 @@ class LeakyNetwork(nn.Module):
             generator: seed of the streams.
             progress: a bar, a callable, or None.
         """
-        plan, seed, now = curriculum or Curriculum(), draw_seed(generator), 0
+        plan, seed = curriculum or Curriculum(), draw_seed(generator)
         now, last = plan.start, plan.start + self.heads - 1
         optimizer = torch.optim.SGD(self.parameters(), lr=rate, momentum=0.1, nesterov=True)
         losses, looks, complete, blocks = [], [], True, -(-require_count(steps, "steps") // every)
