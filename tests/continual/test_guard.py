@@ -207,3 +207,19 @@ def test_what_is_no_number_is_named():
         guard.protect([torch.full((1, 4), torch.nan)])
     with pytest.raises(InputError, match="rate is nan"):
         Hebbian(2, rate=float("nan"))
+
+
+@pytest.mark.parametrize("bias", [False, True])
+def test_two_layers_with_one_matrix_keep_each_other(bias):
+    model = seeded(lambda: nn.Sequential(nn.Linear(8, 8, bias), nn.Tanh(), nn.Linear(8, 8, bias)), 0)
+    model[2].weight = model[0].weight
+    old, new = torch.randn(2, 2, 8, generator=torch.Generator().manual_seed(0))
+    guard = SubspaceGuard(model, Singular(share=1.0))
+    guard.protect([old])
+    before, optimizer = model(old).detach(), torch.optim.SGD(model.parameters(), lr=0.1)
+    with guard.guarding(optimizer):
+        for _ in range(20):
+            optimizer.zero_grad()
+            (model(new) - 1).square().mean().backward()
+            optimizer.step()
+    assert torch.allclose(model(old), before, atol=1e-5)

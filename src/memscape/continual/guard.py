@@ -108,7 +108,18 @@ class SubspaceGuard:
             yield
         for layer in self.layers.values():
             layer.end()
+        self._share()
         self.protected += 1
+
+    def _share(self) -> None:
+        """Let layers whose matrix is one parameter keep each other's directions."""
+        tied: dict[tuple, list[_Layer]] = {}
+        for layer in self.layers.values():
+            if layer.part.kind == FULL:
+                tied.setdefault((layer.parameters()[0], layer.part.rows), []).append(layer)
+        for group in (group for group in tied.values() if len(group) > 1):
+            for layer in group:
+                layer.beside = [other for other in group if other is not layer]
 
     def _see(self, group: list["_Layer"], args: tuple, kwargs: dict) -> None:
         with torch.no_grad():
@@ -253,6 +264,7 @@ class _Layer:
         self.subspaces = [Subspace.empty(part.width + (part.bias is not None)) for _ in range(part.groups)]
         self.tokens = torch.zeros(part.width if part.kind == TOKENS else 0, dtype=torch.bool)
         self._learners: list[Learner] = []
+        self.beside: list[_Layer] = []
 
     def begin(self, generator: torch.Generator) -> None:
         if self.part.kind == FULL:
@@ -298,8 +310,17 @@ class _Layer:
             return
         matrix = self.part.matrix(weight)
         offsets = None if bias is None else self.part.offsets(bias)
+        if self.beside and bias is not None:
+            bias.zero_()  # it would move with the matrix that another layer holds
         for group, space in enumerate(self.subspaces):
             change = matrix[group]
+            if self.beside:
+                width = self.part.width
+                both = Subspace.empty(width).extended(space.basis[:, :width])
+                for other in self.beside:
+                    both = both.extended(other.subspaces[group].basis[:, :width])
+                matrix[group] = both.outside(change)
+                continue
             if self.part.bias is None:
                 matrix[group] = space.outside(change)
             elif offsets is None:
