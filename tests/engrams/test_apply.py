@@ -278,3 +278,10 @@ def test_a_strength_that_overflows_the_weights_is_refused(dtype, alpha):
     ):
         statistics.engram(0).erase_(model, alpha)
     assert same(model, before)
+
+
+def test_a_parameter_that_is_gone_does_not_keep_the_others_edited(stats, mlp):
+    before, names = weights(mlp), list(stats.sites)
+    with pytest.raises(engrams.EditError, match=r"weight could not be put back"), stats.engram(0).erased(mlp):
+        del mlp.get_submodule(names[0]).weight
+    assert same(mlp, before)

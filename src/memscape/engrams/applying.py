@@ -86,14 +86,23 @@ class Edit:
 
     def _restore(self) -> None:
         later = self._later() if self.active else []
+        gone = []
         with torch.no_grad():
             for edit in (*reversed(later), self):  # what was built on this edit goes with it
                 for name, tensor in edit.originals.items():
-                    parameter(self.model, name).copy_(tensor)
+                    try:
+                        parameter(self.model, name).copy_(tensor)
+                    except (InputError, RuntimeError):  # taken away, or of another shape: the rest goes back
+                        gone.append(name)
         for edit in later:
             in_force(self.model).remove(edit)
         if self.active:
             in_force(self.model).remove(self)
+        if gone:
+            raise EditError(
+                f"{', '.join(gone)} could not be put back: the parameter was replaced or removed inside the "
+                "edit; all other weights are what they were"
+            )
 
     def commit(self) -> None:
         """Keep the edit for good and drop the originals; engrams of the old weights no longer fit the model.
