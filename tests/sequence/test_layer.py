@@ -12,6 +12,7 @@ from memscape.sequence.parts import (
     ElasticNet,
     Implicit,
     LocalLinearRead,
+    LqNorm,
     MatrixStore,
     MeanGradient,
     MLPStore,
@@ -289,3 +290,21 @@ def test_parts_that_do_not_go_together_are_refused():
     for parts in wrong:
         with pytest.raises(InputError):
             MemorySpec(**parts)
+
+
+def test_entries_whose_power_overflows_are_weighed():
+    a = torch.randn(2, 3, 3, generator=torch.Generator().manual_seed(0))
+    usual, large = LqNorm(4.0).weights(a), LqNorm(4.0).weights(1e12 * a)
+    assert torch.allclose(large, 1e-12 * usual, rtol=1e-5, atol=0)
+    assert not bool(LqNorm(4.0).weights(torch.zeros(1, 2, 2)).any())
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_kept_state_stays_when_the_layer_learns(preset):
+    layer = MemoryLayer(8, 2, preset, generator=0)
+    x = torch.randn(1, 2, 8, generator=torch.Generator().manual_seed(1))
+    kept = layer(x[:, :1])[1].detach()
+    before = kept.clone()
+    layer(x)[0].square().sum().backward()
+    torch.optim.SGD(layer.parameters(), lr=1.0).step()
+    assert all(torch.equal(kept.tensors[name], held) for name, held in before.tensors.items())

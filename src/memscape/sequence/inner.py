@@ -35,7 +35,8 @@ def start(spec: MemorySpec, batch: int, owned: Owned, like: Tensor) -> Tensors:
     """Return the state of a memory that has read nothing."""
     tensors = {}
     for i, weights in enumerate(owned.start):
-        first = weights.to(like.dtype).expand(batch, *weights.shape)
+        # a copy: a state that is kept must not move with the layer's weights when these learn
+        first = weights.to(like.dtype).expand(batch, *weights.shape).clone()
         tensors[f"weight{i}"] = first
         if spec.grad_at == "chunk":
             tensors[f"anchor{i}"] = first

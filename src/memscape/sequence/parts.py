@@ -126,8 +126,11 @@ class LqNorm(Retention):
             raise InputError(f"q is {self.q}; it must be finite and at least 2")
 
     def weights(self, accumulated: Tensor) -> Tensor:
-        total = accumulated.abs().pow(self.q).sum((-2, -1), keepdim=True)
-        return accumulated * torch.where(total > 0, total, 1.0).pow((2 - self.q) / self.q)
+        size = accumulated.detach().abs().amax((-2, -1), keepdim=True)
+        size = torch.where(size > 0, size, 1.0)  # its power, not that of large entries, which overflows
+        total = (accumulated / size).abs().pow(self.q).sum((-2, -1), keepdim=True)
+        scale = torch.where(total > 0, total, 1.0).pow((2 - self.q) / self.q)
+        return accumulated / size * scale * size.pow(3 - self.q)
 
 
 @dataclass(frozen=True)
