@@ -377,7 +377,8 @@ def test_what_cannot_be_checked_is_refused(arguments, words):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"beta": 0.0}, {"chance": 0.7}, {"duplicate": 1.5}, {"allowed": -1.0}, {"most": 0}]
+    "wrong",
+    [{"beta": 0.0}, {"chance": 0.7}, {"duplicate": 1.5}, {"allowed": -1.0}, {"most": 0}, {"level": 2.0}],
 )
 def test_settings_out_of_range_are_refused(wrong):
     with pytest.raises(InputError, match=next(iter(wrong))):

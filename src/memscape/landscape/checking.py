@@ -88,6 +88,7 @@ def check(
     require_fraction(duplicate, "duplicate", high=1.0)
     require_fraction(allowed, "allowed")
     require_count(most, "most")
+    require_fraction(level, "level", low=0.5, high=0.9999)
     if beta is not None and not 0 < beta < math.inf:
         raise InputError(f"beta is {beta}; it must be above 0 and finite, or None to be chosen")
     seed = draw_seed(generator)
