@@ -72,6 +72,7 @@ def test_the_same_seed_gives_the_same_growth():
         lambda: LeakyNetwork(4, memory=(0.5, 0.5)),
         lambda: LeakyNetwork(4, inputs=2)(torch.ones(1, 5)),
         lambda: LeakyNetwork(4, heads=2).accuracy(NDMS, [5]),
+        lambda: LeakyNetwork(4)(torch.tensor([[0.0, torch.nan, 1.0]])),
     ],
 )
 def test_what_cannot_be_is_refused(call):

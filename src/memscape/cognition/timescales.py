@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from memscape.core.arrays import require_count
+from memscape.core.arrays import as_tensor, require_count
 from memscape.core.cards import Card, register
 from memscape.core.errors import InputError
 from memscape.core.progress import Progress, ProgressOption
@@ -161,9 +161,11 @@ class LeakyNetwork(nn.Module):
         """Return the state after the last input; the units in `lost` (n,) bool are silent throughout.
 
         Raises:
-            InputError: for another width of the inputs, or a time constant that is not finite.
+            InputError: for another width of the inputs, NaN or infinite inputs, or a time constant that is
+                not finite.
         """
-        x = streams if streams.ndim == 3 else streams[..., None]
+        x = as_tensor(streams, "the stream")
+        x = x if x.ndim == 3 else x[..., None]
         if x.shape[-1] != self.inputs:
             raise InputError(f"an input has width {x.shape[-1]}; this network reads width {self.inputs}")
         tau = self.tau.clamp_min(1.0)
