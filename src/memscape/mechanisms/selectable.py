@@ -73,8 +73,10 @@ class SelectableEdges(nn.Module):
     def forward(self, x: Float[Tensor, "b n"]) -> Float[Tensor, "b m"]:
         """Return the outputs for inputs in [-1, 1]."""
         require_width(x, self.inputs, "what comes in")
-        values = self._values(x).flatten(1)
-        return values @ (self.coefficients * self.left[..., None]).flatten(1).T
+        used = self.left.any(0).any(0).nonzero()[:, 0]  # families that no edge has left cost nothing
+        values = torch.stack([basis(self.families[f], x, self.size) for f in used.tolist()], -2)
+        kept = self.coefficients * self.left[..., None]
+        return values.flatten(1) @ kept.index_select(2, used).flatten(1).T
 
     @property
     def chosen(self) -> list[list[str]]:

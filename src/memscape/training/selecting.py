@@ -14,11 +14,14 @@ from memscape.mechanisms.selectable import SelectableNetwork
 from memscape.training.history import History
 from memscape.training.loop import train
 
+Objective = Callable[[Tensor], Tensor]
+"""Outputs to a scalar that falls."""
+
 
 def train_selecting(
     network: SelectableNetwork,
     x: Float[Tensor, "b n"],
-    loss: Callable[[Tensor], Tensor],
+    loss: Objective,
     *,
     steps: int = 400,
     last: int = 800,
