@@ -87,5 +87,5 @@ class Hierarchical(GramMemory):
 
     def _warn(self) -> None:
         super()._warn()
-        remedy = "Projection holds up to n, whatever the families"
+        remedy = "Projection keeps up to n, whatever the families"
         warn_load(len(self), self.units, theory.critical_load(), "a level of the hierarchy", remedy)

@@ -50,5 +50,5 @@ class Hebbian(QuadraticMemory):
         return PatternEnergy(self.patterns, 1.0 / self.units)
 
     def _warn(self) -> None:
-        remedy = "Projection holds up to n, Dense far more"
+        remedy = "Projection keeps up to n (basins shrink with the load), Dense far more"
         warn_load(len(self), self.units, theory.critical_load(), "Hebb's rule", remedy)

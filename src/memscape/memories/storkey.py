@@ -79,4 +79,4 @@ class Storkey(QuadraticMemory):
     def _warn(self) -> None:
         n = self.units
         critical = 1 / (2 * torch.tensor(float(max(n, 3))).log().item()) ** 0.5
-        warn_load(len(self), n, critical, "Storkey's rule", "Projection holds up to n")
+        warn_load(len(self), n, critical, "Storkey's rule", "Projection keeps up to n")
