@@ -59,7 +59,7 @@ class Erasure:
         said = [f"{count} of {int(own.sum())} are taken for {i}" for count, i in taken]
         put = "bit for bit what they were" if self.same else "not what they were"
         return [
-            self.audit.sentence,
+            f"On the pictures that it learned: {self.audit.sentence}",
             *([f"Without it, of the test pictures of {self.digit}, {' and '.join(said)}."] if said else []),
             f"Put back, the weights are {put}.",
         ]
