@@ -9,7 +9,9 @@ from safetensors.torch import load_file, save_model
 from torch import nn
 from typer import BadParameter
 
-from memscape.cli.networks import read_rows
+from memscape.cli.engram import _write
+from memscape.cli.networks import read_model, read_rows
+from memscape.core.errors import InputError
 from memscape.core.random import derived
 from memscape.patterns import digits
 
@@ -109,6 +111,126 @@ def test_mistakes_end_in_one_clear_line(run, trained, words, message):
     assert result.exit_code == 2
     assert message in " ".join(result.stderr.replace("│", " ").split())
     assert "Traceback" not in result.output
+
+
+BROKEN = """
+from torch import nn
+
+model = nn.Linear(64, 10)
+number = 3
+
+def raising():
+    raise ValueError("two\\nlines")
+
+def build():
+    return nn.Linear(64, 10)
+"""
+
+
+@pytest.fixture
+def broken(trained, folder):
+    """The options that name the rows, beside a module whose names build nothing."""
+    (folder / "my_broken.py").write_text(BROKEN)
+    (folder / "my_syntax.py").write_text("def build(:")
+    return ["--data", "learned.npz", "--concept", "3"]
+
+
+def one_line_of(result):
+    """The one line on stderr of a command that ended with code 2 and without a traceback."""
+    assert result.exit_code == 2, result.output
+    assert isinstance(result.exception, SystemExit)
+    [line] = [line for line in result.stderr.splitlines() if not line.startswith("warning: ")]
+    assert line.startswith("error: ")
+    return line
+
+
+def test_rows_of_another_width_are_refused(run, trained, folder):
+    np.savez(folder / "wrong_width.npz", x=np.zeros((5, 60), dtype=np.float32), y=np.full(5, 3))
+    wrong = ["--data", "wrong_width.npz", "--concept", "3"]
+    said = one_line_of(run("engram", "locate", *trained, *wrong))
+    assert "cannot take the rows of 'wrong_width.npz'" in said
+    assert "shapes" in said
+    said = one_line_of(run("engram", "audit", *trained, "--concept", "3", "--test", "wrong_width.npz"))
+    assert "wrong_width.npz" in said
+
+
+@pytest.mark.parametrize("config", [None, "{}", "no json"])
+def test_a_folder_without_a_model_is_refused(run, broken, folder, config):
+    empty = folder / f"empty{config}"
+    empty.mkdir()
+    if config is not None:
+        pytest.importorskip("transformers", reason="needs transformers: pip install '.[hub]'")
+        (empty / "config.json").write_text(config)
+    said = one_line_of(run("engram", "locate", *broken, "--model", empty.name))
+    assert f"{empty.name!r} holds no model saved by transformers" in said
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("my_broken:raising", "'my_broken:raising' raised ValueError: two lines"),
+        ("my_broken:number", "is a int, no function"),
+        ("my_broken:model", "is a Linear, no function"),
+        ("my_broken:absent", "cannot be built"),
+        ("my_syntax:build", "cannot be built: SyntaxError"),
+    ],
+)
+def test_a_name_that_builds_nothing_is_refused(run, broken, name, words):
+    assert words in one_line_of(run("engram", "locate", *broken, "--model", name))
+
+
+def test_what_a_function_raised_is_the_cause(broken):
+    with pytest.raises(InputError) as caught:
+        read_model("my_broken:raising")
+    assert isinstance(caught.value.__cause__, ValueError)
+
+
+@pytest.mark.parametrize("command", ["locate", "erase", "compose", "audit"])
+def test_a_place_that_cannot_be_written_is_found_before_any_work(run, trained, folder, command):
+    (folder / "a_file").write_text("")
+    option = "--report" if command == "audit" else "--out"
+    place = "a_file/without.safetensors"
+    said = one_line_of(
+        run("engram", command, *trained, "--concept", "3", option, place, "--model", "nowhere")
+    )
+    assert said == f"error: nothing can be written to {place!r}: Not a directory"
+
+
+def test_the_folder_of_an_edited_network_is_made(run, trained, folder):
+    out = folder / "made" / "here" / "without.safetensors"
+    assert run("engram", "erase", *trained, "--concept", 3, "--out", out).exit_code == 0
+    assert out.is_file()
+
+
+def test_trouble_while_writing_names_what_was_typed(tmp_path):
+    (tmp_path / "taken.safetensors").mkdir()
+    with pytest.raises(OSError, match=r"nothing can be written to '.*taken\.safetensors'"):
+        _write(nn.Linear(2, 2), tmp_path / "taken.safetensors")
+
+
+def test_a_network_s_file_has_its_suffix_before_any_work(run, trained):
+    result = run("engram", "erase", *trained, "--concept", 3, "--out", "without.bin")
+    assert result.exit_code == 2
+    assert "must end in .safetensors" in result.stderr
+    assert "MiB" not in result.stderr
+
+
+def test_labels_are_listed_in_their_order(run, trained):
+    said = run("engram", "locate", *trained, "--concept", "77").stderr
+    assert "the data has 0, 1, 2, 3, 4, 5, 6, 7, 8, 9" in " ".join(said.split())
+
+
+def test_a_text_by_the_name_of_an_npz_is_refused(run, trained, folder):
+    (folder / "text.npz").write_text("1,2,3")
+    assert "'text.npz' is no .npz file" in one_line_of(
+        run("engram", "locate", *trained, "--concept", "3", "--data", "text.npz")
+    )
+
+
+def test_a_network_without_weights_is_warned_of(run, trained, broken):
+    warned = "warning: no --weights: the network is measured as my_broken:build builds it"
+    assert warned in run("engram", "locate", *broken, "--model", "my_broken:build", "--json").stderr
+    assert "warning: no --weights" not in run("engram", "locate", *trained, "--concept", "3").stderr
 
 
 def test_answers_of_a_language_model_are_its_concept(run, tmp_path):

@@ -78,6 +78,45 @@ def test_an_output_folder_that_does_not_exist(run, table, tmp_path):
     refused(run("store", table, "--out", tmp_path / "no" / "m.safetensors"), "No such file")
 
 
+@pytest.mark.parametrize("command", ["check", "explore", "demo", "store", "recall", "replicate"])
+def test_a_place_that_cannot_be_written_is_found_before_any_work(run, memory, table, tmp_path, command):
+    (tmp_path / "a_file").write_text("")
+    place = tmp_path / "a_file" / "out.npy"
+    words = {
+        "check": [table],
+        "explore": [tmp_path / "nowhere"],
+        "store": [table],
+        "recall": [memory, table],
+        "replicate": ["ags1985"],
+    }
+    said = refused(run(command, *words.get(command, []), "--out", place)).stderr
+    assert said == f"error: nothing can be written to {str(place)!r}: Not a directory\n"
+
+
+def test_a_folder_is_no_place_for_a_report(run, table, tmp_path):
+    said = refused(run("check", table, "--out", tmp_path), "it is a folder").stderr
+    assert said.count("\n") == 1
+
+
+def test_looking_whether_a_place_can_be_written_leaves_nothing(run, tmp_path):
+    refused(run("check", tmp_path / "gone.npy", "--out", tmp_path / "new" / "r.html"), "gone.npy")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("option", [None, "--cues", "--labels"])
+def test_a_folder_where_a_file_is_needed(run, table, tmp_path, option):
+    words = [tmp_path] if option is None else [table, option, tmp_path]
+    refused(run("check", *words, "--out", tmp_path / "r.html"), f"{str(tmp_path)!r} is a folder")
+
+
+@pytest.mark.parametrize("command", ["check", "store"])
+def test_a_text_by_the_name_of_an_npy(run, tmp_path, command):
+    path = tmp_path / "text.npy"
+    path.write_text("1,2,3\n")
+    result = refused(run(command, path, "--out", tmp_path / "out"), "is no .npy file", ".csv")
+    assert "pickle" not in result.stderr
+
+
 def test_a_table_that_is_text(run, tmp_path):
     path = tmp_path / "words.csv"
     path.write_text("a,b\nc,d\n")

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from memscape.cli.frame import Json, Seed, emit, say
+from memscape.cli.frame import Json, Seed, emit, say, writable
+from memscape.cli.inputs import sound
 
 
 def check(
@@ -46,6 +47,10 @@ def check(
     json: Json = False,
 ) -> None:
     """Check your own vectors: what is confused, when to say "I don't know", how many more fit."""
+    writable(out)
+    for given_file in (vectors, cues, labels):
+        if given_file is not None:
+            sound(given_file)
     say("loading the library")
     from memscape import landscape, plot
     from memscape.core.tables import read_column, read_table

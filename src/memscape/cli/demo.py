@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from memscape.cli.frame import Json, Seed, emit, say
+from memscape.cli.frame import Json, Seed, emit, say, writable
 
 
 def demo(
@@ -15,6 +15,7 @@ def demo(
     json: Json = False,
 ) -> None:
     """Store 1,797 handwritten digits in several memories, damage and recall them, and write a report."""
+    writable(out)
     say("loading the library")
     from memscape import patterns
     from memscape.cli.erasing import erase_digit, erasure_panel

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from memscape.cli.frame import Json, Seed, emit, say
-from memscape.cli.networks import estimate, read_model, read_rows
+from memscape.cli.frame import Json, Seed, emit, one_line, say, writable
+from memscape.cli.networks import check_fit, estimate, read_model, read_rows
 
 if TYPE_CHECKING:
     from torch import nn
@@ -53,10 +53,13 @@ def locate(
 
     The four criteria, the share of the weights, the directions of each layer.
     """
+    if out is not None:
+        writable(out)
     network, rows = _read(model, weights, data)
     engram = _engram(network, rows, concept, ridge)
     report = engram.report()
     if out is not None:
+        out.parent.mkdir(parents=True, exist_ok=True)
         engram.save(out)
         say(f"written to {out}")
     emit(report.to_dict(), repr(report), json)
@@ -75,7 +78,9 @@ def erase(
     json: Json = False,
 ) -> None:
     """Write the network without a concept: suppressed at the read-out, never deleted."""
+    writable(out, folder=not out.suffix)
     network, rows = _read(model, weights, data)
+    _check_out(network, out)
     engram = _engram(network, rows, concept, ridge)
     wanted = set(_labels(rows, concept))
     before = _accuracies(network, rows, wanted)
@@ -100,7 +105,9 @@ def compose(
     """Write a network that holds these concepts and nothing else."""
     from memscape.engrams import composed
 
+    writable(out, folder=not out.suffix)
     network, rows = _read(model, weights, data)
+    _check_out(network, out)
     engram = _engram(network, rows, concept, ridge)
     wanted = set(_labels(rows, concept))
     before = _accuracies(network, rows, wanted)
@@ -145,7 +152,15 @@ def audit(
     """
     from memscape import engrams
 
+    if report is not None:
+        writable(report)
     network, rows = _read(model, weights, data)
+    never = rows if test is None else read_rows(test, model)
+    if test is not None:
+        _check_rows(network, never, test)
+    reference = None if oracle is None else read_model(oracle, oracle_weights)
+    if reference is not None:
+        _check_rows(reference, rows, data)
     engram = _engram(network, rows, concept, ridge)
     wanted = set(_labels(rows, concept))
     found = engrams.audit(
@@ -153,8 +168,8 @@ def audit(
         engram,
         forget=rows.part(wanted, True),
         retain=rows.part(wanted, False),
-        test=rows.examples if test is None else read_rows(test, model).examples,
-        oracle=None if oracle is None else read_model(oracle, oracle_weights),
+        test=never.examples,
+        oracle=reference,
         alpha=alpha,
         baselines="all" if baseline == ["all"] else baseline or (),
         relearn=relearn,
@@ -170,16 +185,34 @@ def audit(
 
 def _read(model: str, weights: Path | None, data: Path) -> tuple["nn.Module", "LabelledRows"]:
     network = read_model(model, weights)
-    return network, read_rows(data, model)
+    if weights is None and not Path(model).is_dir():
+        say(f"warning: no --weights: the network is measured as {model} builds it, perhaps never trained")
+    rows = read_rows(data, model)
+    _check_rows(network, rows, data)
+    return network, rows
+
+
+def _check_rows(network: "nn.Module", rows: "LabelledRows", path: Path) -> None:
+    """Refuse rows that a network cannot be called with."""
+    import torch
+
+    first = torch.arange(min(2, len(rows.examples)))
+    check_fit(network, rows.examples.rows(first).inputs, path)
 
 
 def _labels(rows: "LabelledRows", given: list[str]) -> list[int | str]:
     """Return labels as the data has them: numbers where they are numbers."""
     known = {str(concept): concept for concept in rows.concepts}
     if unknown := [name for name in given if name not in known]:
-        shown = ", ".join(list(known)[:20])
+        shown = ", ".join(map(str, sorted(known.values(), key=_in_order)[:20]))
         raise typer.BadParameter(f"there is no row of {unknown[0]!r}; the data has {shown}")
     return [known[name] for name in given]
+
+
+def _in_order(label: int | str) -> tuple[bool, float, str]:
+    """Numbers by their size, then names by the alphabet."""
+    number = isinstance(label, int | float)
+    return not number, float(label) if number else 0.0, str(label)
 
 
 def _engram(network: "nn.Module", rows: "LabelledRows", given: list[str], ridge: float | None) -> "Engram":
@@ -206,12 +239,23 @@ def _change(
 
 def _write(network: "nn.Module", out: Path) -> None:
     """Write a network as transformers does where it is one of theirs, else its weights as safetensors."""
-    save = getattr(network, "save_pretrained", None)
-    if callable(save) and not out.suffix:
-        save(out)
-        return
+    from safetensors import SafetensorError
     from safetensors.torch import save_model
 
-    if out.suffix != ".safetensors":
+    out.parent.mkdir(parents=True, exist_ok=True)
+    save: Any = getattr(network, "save_pretrained", None)
+    try:
+        if out.suffix:
+            save_model(network, str(out))
+        else:
+            save(out)
+    except SafetensorError as error:
+        reason = one_line(error).partition(" at path ")[0]  # which is that of a hidden file beside `out`
+        raise OSError(f"nothing can be written to {str(out)!r}: {reason}") from error
+
+
+def _check_out(network: "nn.Module", out: Path) -> None:
+    """Refuse a name that the network cannot be written to, before any work."""
+    saves = callable(getattr(network, "save_pretrained", None))
+    if out.suffix != ".safetensors" and (out.suffix or not saves):
         raise typer.BadParameter(f"{str(out)!r} must end in .safetensors")
-    save_model(network, str(out))

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from memscape.cli.frame import Json, Seed, emit, say
+from memscape.cli.frame import Json, Seed, emit, say, writable
 from memscape.cli.inputs import LEVELS, Levels, Size, ThresholdLevel, read_pictures
 
 
@@ -22,6 +22,7 @@ def explore(
     json: Json = False,
 ) -> None:
     """Store your own pictures in several memories, damage and recall them, and write a report."""
+    writable(out)
     say("loading the library")
     from dataclasses import replace
 

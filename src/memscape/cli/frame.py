@@ -6,7 +6,9 @@ Nothing here imports the library or torch while the command line is built: `mems
 import json
 import math
 import sys
+import tempfile
 import warnings
+from pathlib import Path
 from typing import Annotated, Any, TextIO
 
 import typer
@@ -48,6 +50,40 @@ def emit(data: dict[str, Any] | list[Any], text: str, as_json: bool) -> None:
 def say(text: str) -> None:
     """Print a line about the progress of the work on stderr."""
     print(text, file=sys.stderr, flush=True)
+
+
+def writable(out: Path, *, folder: bool = False, makes: bool = True) -> None:
+    """Refuse a place where nothing can be written, before any work; nothing is left there.
+
+    Args:
+        out: the file, or with `folder` the folder, as the user typed it.
+        folder: whether `out` is a folder.
+        makes: whether folders that are missing will be made.
+
+    Raises:
+        OSError: if it cannot be made or written.
+    """
+    if out.is_dir() and not folder:
+        raise OSError(f"nothing can be written to {str(out)!r}: it is a folder; give the name of a file")
+    place = out if folder else out.parent
+    try:
+        while makes and not place.exists():
+            place = place.parent
+        with tempfile.TemporaryFile(dir=place):
+            pass
+    except OSError as error:
+        raise OSError(f"nothing can be written to {str(out)!r}: {error.strerror}") from None
+
+
+def one_line(error: Exception) -> str:
+    """Return what an error of other people's code says, as one line of at most 300 characters.
+
+    >>> one_line(ValueError("two\\n lines"))
+    'ValueError: two lines'
+    """
+    said = " ".join(str(error).split())
+    said = said if len(said) <= 300 else f"{said[:297]}..."
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
     from memscape.patterns import Thermometer, Threshold
 
+MAGIC = {".npy": b"\x93NUMPY", ".npz": b"PK"}
+"""The first bytes of the files that numpy writes."""
+
 LEVELS = 8
 """Units per pixel where the user asks for nothing else."""
 
@@ -83,6 +86,25 @@ def read_pictures(folder: Path, levels: int | None, threshold: float | None, siz
     return Pictures(code.encode(images), names, code, (size, size), source=source)
 
 
+def sound(path: Path) -> None:
+    """Refuse a folder where a file is needed, and a file of numpy that is none.
+
+    Whether there is a file is left to whoever reads it.
+    """
+    from memscape.core.errors import FileFormatError
+
+    if path.is_dir():
+        raise FileFormatError(f"{str(path)!r} is a folder; a file is needed")
+    start = MAGIC.get(path.suffix, b"")
+    if start and path.is_file() and path.stat().st_size:
+        with path.open("rb") as file:
+            if file.read(len(start)) != start:
+                raise FileFormatError(
+                    f"{str(path)!r} is no {path.suffix} file, whatever its name says; numpy writes them, and "
+                    "text is read from .csv or .tsv"
+                )
+
+
 def read_patterns(
     path: Path, levels: int | None, threshold: float | None, size: int
 ) -> tuple["Tensor", tuple[str, ...]]:
@@ -92,6 +114,7 @@ def read_patterns(
         return pictures.patterns, pictures.names
     from memscape.core.tables import read_table
 
+    sound(path)
     patterns = read_table(path)
     return patterns, tuple(f"row {i}" for i in range(len(patterns)))
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from memscape.cli.frame import say
+from memscape.cli.frame import one_line, say
+from memscape.cli.inputs import sound
 
 if TYPE_CHECKING:
     from torch import nn
@@ -37,21 +38,57 @@ def read_model(name: str, weights: Path | None = None) -> "nn.Module":
     if weights is not None:
         from safetensors.torch import load_file
 
+        sound(weights)
         if not weights.is_file():
             raise typer.BadParameter(f"there is no file {str(weights)!r}")
         try:
             model.load_state_dict(load_file(str(weights)))
         except Exception as error:
-            raise typer.BadParameter(f"{str(weights)!r} does not fit the model: {error}") from None
+            raise typer.BadParameter(f"{str(weights)!r} does not fit the model: {one_line(error)}") from None
     return model.eval()
 
 
+def check_fit(model: "nn.Module", inputs: Any, path: Path) -> None:
+    """Refuse rows that the network cannot be called with, by calling it with the first two.
+
+    Args:
+        model: the network.
+        inputs: what it is called with, the rows of `path`.
+        path: in the error.
+
+    Raises:
+        InputError: with what the network raised as its cause.
+    """
+    import torch
+
+    from memscape.core.errors import InputError
+    from memscape.core.modes import evaluating
+    from memscape.engrams.labelling import call, placed
+
+    device = next((p.device for p in model.parameters()), torch.device("cpu"))
+    try:
+        with torch.no_grad(), evaluating(model):
+            call(model, placed(inputs, device))
+    except Exception as error:
+        raise InputError(f"the network cannot take the rows of {str(path)!r}: {one_line(error)}") from error
+
+
 def _from_folder(folder: Path) -> "nn.Module":
+    from memscape.core.errors import FileFormatError
+
+    refusal = f"{str(folder)!r} holds no model saved by transformers"
+    if not (folder / "config.json").is_file():
+        raise FileFormatError(f"{refusal}: it has no config.json")
     transformers = _transformers()
-    config = transformers.AutoConfig.from_pretrained(folder, trust_remote_code=False)
-    named = (config.architectures or [""])[0]
-    kind = next((made for end, made in KINDS.items() if named.endswith(end)), "AutoModel")
-    return getattr(transformers, kind).from_pretrained(folder, use_safetensors=True, trust_remote_code=False)
+    try:
+        config = transformers.AutoConfig.from_pretrained(folder, trust_remote_code=False)
+        named = (config.architectures or [""])[0]
+        kind = next((made for end, made in KINDS.items() if named.endswith(end)), "AutoModel")
+        return getattr(transformers, kind).from_pretrained(
+            folder, use_safetensors=True, trust_remote_code=False
+        )
+    except Exception as error:
+        raise FileFormatError(f"{refusal}: {one_line(error)}") from error
 
 
 def _transformers() -> Any:
@@ -59,21 +96,30 @@ def _transformers() -> Any:
         return importlib.import_module("transformers")
     except ModuleNotFoundError:
         raise typer.BadParameter(
-            "a folder of weights is read by transformers: pip install memscape[hub]"
+            "a folder of weights is read by transformers: pip install '.[hub]' in the checkout of memscape"
         ) from None
 
 
 def _from_function(name: str) -> "nn.Module":
     from torch import nn
 
+    from memscape.core.errors import InputError
+
     module, _, function = name.partition(":")
     if not function:
         raise typer.BadParameter(f"{name!r} is no folder and no module:function that builds a model")
     sys.path.insert(0, str(Path.cwd()))
     try:
-        built = getattr(importlib.import_module(module), function)()
-    except (ImportError, AttributeError) as error:
-        raise typer.BadParameter(f"{name!r} cannot be built: {error}") from None
+        try:
+            build = getattr(importlib.import_module(module), function)
+        except Exception as error:
+            raise InputError(f"{name!r} cannot be built: {one_line(error)}") from error
+        if not callable(build) or isinstance(build, nn.Module):
+            raise InputError(f"{name!r} is a {type(build).__name__}, no function that builds a model")
+        try:
+            built = build()
+        except Exception as error:
+            raise InputError(f"{name!r} raised {one_line(error)}") from error
     finally:
         sys.path.pop(0)
     if not isinstance(built, nn.Module):
@@ -133,6 +179,7 @@ class LabelledRows:
 
 def read_rows(path: Path, model_name: str) -> LabelledRows:
     """Return labelled rows: .npz with arrays x and y, or .jsonl with text, label and perhaps answer."""
+    sound(path)
     if not path.is_file():
         raise typer.BadParameter(f"there is no file {str(path)!r}")
     if path.suffix == ".npz":
@@ -164,6 +211,7 @@ def _sentences(path: Path, model_name: str) -> LabelledRows:
 
     import torch
 
+    from memscape.core.errors import FileFormatError
     from memscape.engrams.examples import Examples
 
     if not Path(model_name).is_dir():
@@ -171,7 +219,10 @@ def _sentences(path: Path, model_name: str) -> LabelledRows:
             f"{path.name} holds sentences, which need the tokenizer of a folder that transformers saved; "
             f"{model_name!r} is none: give it rows of numbers as .npz"
         )
-    tokenizer = _transformers().AutoTokenizer.from_pretrained(model_name, trust_remote_code=False)
+    try:
+        tokenizer = _transformers().AutoTokenizer.from_pretrained(model_name, trust_remote_code=False)
+    except (OSError, ValueError) as error:
+        raise FileFormatError(f"{model_name!r} holds no tokenizer that is read: {one_line(error)}") from error
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     tokenizer.padding_side = "right"

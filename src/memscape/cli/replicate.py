@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from memscape.cli.frame import Json, Seed, emit, say
+from memscape.cli.frame import Json, Seed, emit, say, writable
 
 
 class Tier(StrEnum):
@@ -61,6 +61,7 @@ def _list(chosen: tuple, as_json: bool) -> None:
 def _measure(chosen: tuple, out: Path, seed: int, as_json: bool) -> None:
     from memscape.replications import run
 
+    writable(out, folder=True)
     say(f"measuring {len(chosen)} claims; results go to {out}{'/' if out.name else ''}")
     found = run(chosen, out=out, seed=seed)
     emit(found.to_dict(), "\n\n".join([*map(repr, found.found), repr(found)]), as_json)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from memscape.cli.frame import Json, Seed, emit, say
+from memscape.cli.frame import Json, Seed, emit, say, writable
 from memscape.cli.inputs import Levels, Size, ThresholdLevel, build_memory, read_patterns
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ def store(
     json: Json = False,
 ) -> None:
     """Store patterns in a memory and write it to a file."""
+    writable(out, makes=False)
     patterns, names = read_patterns(input, levels, threshold, size)
     built = build_memory(memory, patterns, separation, beta)
     built.save(out)
@@ -74,6 +75,8 @@ def recall(
 
     if out is not None and out.suffix not in OUTPUTS:
         raise typer.BadParameter(f"--out {out} ends in {out.suffix!r}; it must end in {', '.join(OUTPUTS)}")
+    if out is not None:
+        writable(out, makes=False)
     held = ms.load(memory)
     if not hasattr(held, "recall"):
         raise typer.BadParameter(f"{memory} holds a {type(held).__name__}, which recalls no cues")

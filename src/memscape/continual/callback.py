@@ -17,8 +17,8 @@ def guarding_callback(guard: "SubspaceGuard") -> Any:
         transformers: Any = importlib.import_module("transformers")
     except ModuleNotFoundError:
         raise ModuleNotFoundError(
-            "the callback is for transformers' Trainer, which is not installed: pip install memscape[hub]; "
-            "other loops use `with guard.guarding(optimizer):`"
+            "the callback is for transformers' Trainer, which is not installed: pip install '.[hub]' in the "
+            "checkout of memscape; other loops use `with guard.guarding(optimizer):`"
         ) from None
 
     class Guarding(transformers.TrainerCallback):

@@ -169,7 +169,7 @@ class SubspaceGuard:
         """Return a callback for `transformers.Trainer` that guards all of its steps.
 
         Raises:
-            ModuleNotFoundError: where transformers is not installed (`pip install memscape[hub]`).
+            ModuleNotFoundError: where transformers is not installed (`pip install '.[hub]'`).
         """
         from memscape.continual.callback import guarding_callback
 

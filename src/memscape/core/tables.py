@@ -93,7 +93,9 @@ def _parquet(path: Path) -> np.ndarray:
         compute: Any = import_module("pyarrow.compute")
         parquet: Any = import_module("pyarrow.parquet")
     except ImportError:
-        raise FileFormatError("reading .parquet needs pyarrow: pip install 'memscape[tables]'") from None
+        raise FileFormatError(
+            "reading .parquet needs pyarrow: pip install '.[tables]' in the checkout of memscape"
+        ) from None
     table = parquet.read_table(path)
     kinds = (types.is_list, types.is_large_list, types.is_fixed_size_list)
     lists = [field.name for field in table.schema if any(kind(field.type) for kind in kinds)]

@@ -86,7 +86,7 @@ def peer(**options: Any) -> Baseline:
     """Return the estimator of the package ai-engram, with options of its `compute_engram_weights`.
 
     Raises:
-        ModuleNotFoundError: where it is not installed (`pip install memscape[bench]`).
+        ModuleNotFoundError: where it is not installed (`pip install '.[bench]'`).
     """
 
     def run(model: nn.Module, forget: Examples, retain: Examples, generator: torch.Generator) -> nn.Module:
@@ -107,7 +107,9 @@ def _editor() -> Any:
     try:
         return importlib.import_module("engram").EngramEditor
     except ModuleNotFoundError:
-        raise ModuleNotFoundError("ai-engram is not installed: pip install memscape[bench]") from None
+        raise ModuleNotFoundError(
+            "ai-engram is not installed: pip install '.[bench]' in the checkout of memscape"
+        ) from None
 
 
 BASELINES: dict[str, Baseline] = {

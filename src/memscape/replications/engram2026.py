@@ -441,7 +441,7 @@ def _fact_rows(runs: dict[int, tuple[tuple[int, float, float], ...]]) -> list[di
     tier="minutes",
 )
 def published_package(seed: int) -> Measured:
-    """Return the mean forget accuracy of the published package; needs `pip install memscape[bench]`."""
+    """Return the mean forget accuracy of the published package; needs `pip install '.[bench]'`."""
     run, table = peer(), []
     for s in range(seed, seed + SEEDS):
         rows, model = digit_rows(s), digit_network(s)

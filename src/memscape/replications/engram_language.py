@@ -35,7 +35,7 @@ def drawn(build: Callable[[], nn.Module], seed: int, spread: float = 0.02) -> nn
 
 
 def gpt2(words: int, seed: int) -> nn.Module:
-    """Return a GPT-2 of 2 blocks and width 64; needs `pip install memscape[hub]`."""
+    """Return a GPT-2 of 2 blocks and width 64; needs `pip install '.[hub]'`."""
     transformers: Any = importlib.import_module("transformers")
     config = transformers.GPT2Config(
         vocab_size=words,
