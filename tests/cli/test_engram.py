@@ -1,6 +1,7 @@
 """memscape engram: what it says, what it writes, and what it refuses."""
 
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -163,6 +164,17 @@ def test_a_folder_without_a_model_is_refused(run, broken, folder, config):
         (empty / "config.json").write_text(config)
     said = one_line_of(run("engram", "locate", *broken, "--model", empty.name))
     assert f"{empty.name!r} holds no model saved by transformers" in said
+
+
+def test_without_transformers_a_folder_says_how_to_install_it(run, broken, folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    (folder / "kept").mkdir()
+    said = one_line_of(run("engram", "locate", *broken, "--model", "kept"))
+    assert "holds no model saved by transformers" in said
+    (folder / "kept" / "config.json").write_text("{}")
+    result = run("engram", "locate", *broken, "--model", "kept")
+    assert result.exit_code == 2
+    assert "pip install '.[hub]'" in result.stderr
 
 
 @pytest.mark.parametrize(
