@@ -246,7 +246,7 @@ def test_a_network_without_weights_is_warned_of(run, trained, broken):
 
 
 def test_answers_of_a_language_model_are_its_concept(run, tmp_path):
-    transformers = pytest.importorskip("transformers", reason="needs transformers: pip install memscape[hub]")
+    transformers = pytest.importorskip("transformers", reason="needs transformers: pip install '.[hub]'")
     model = language_model(transformers, tmp_path / "model")
     lines = [
         {"text": f"s{s} r{r}", "answer": f" o{(3 * s + r) % 5}", "label": f"s{s}"}
@@ -269,7 +269,7 @@ def test_answers_of_a_language_model_are_its_concept(run, tmp_path):
 
 
 def test_names_of_classes_are_those_of_the_classifier_s_configuration(run, tmp_path):
-    transformers = pytest.importorskip("transformers", reason="needs transformers: pip install memscape[hub]")
+    transformers = pytest.importorskip("transformers", reason="needs transformers: pip install '.[hub]'")
     model = language_model(transformers, tmp_path / "model", steps=0)
     config = transformers.GPT2Config.from_pretrained(model)
     config.id2label, config.label2id = {0: "late", 1: "early"}, {"late": 0, "early": 1}

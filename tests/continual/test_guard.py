@@ -169,7 +169,7 @@ def test_mistakes_are_named():
 
 
 def test_the_callback_of_transformers_guards_a_run():
-    pytest.importorskip("transformers", reason="transformers is not installed: pip install memscape[hub]")
+    pytest.importorskip("transformers", reason="transformers is not installed: pip install '.[hub]'")
     model = seeded(lambda: nn.Linear(4, 2), 0)
     guard, x = SubspaceGuard(model, Singular(share=1.0)), torch.ones(1, 4)
     guard.protect([x])

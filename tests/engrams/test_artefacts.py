@@ -188,7 +188,7 @@ def test_an_adapter_does_what_the_engram_does(bias, tmp_path):
 
 
 def test_peft_itself_reads_the_adapter(tmp_path):
-    peft = pytest.importorskip("peft", reason="needs peft: pip install memscape[peft]")
+    peft = pytest.importorskip("peft", reason="needs peft: pip install '.[peft]'")
     model = nn.Sequential(nn.Linear(12, 8), nn.ReLU(), nn.Linear(8, 6))
     x, y = torch.randn(40, 12, generator=torch.Generator().manual_seed(0)), torch.arange(40) % 2
     engram = engrams.collect(model, [(x, y)], concept=second).engram(0)

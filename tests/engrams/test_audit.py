@@ -165,7 +165,7 @@ def test_a_baseline_returns_another_network_and_leaves_the_given_one(name):
 
 
 def test_the_published_package_is_a_baseline_where_it_is_installed():
-    pytest.importorskip("engram", reason="ai-engram is not installed: pip install memscape[bench]")
+    pytest.importorskip("engram", reason="ai-engram is not installed: pip install '.[bench]'")
     model, _, _, sets = case()
     forget, retain = (examples(sets[part], part) for part in ("forget", "retain"))
     made = BASELINES["ai-engram"](model, forget, retain, torch.Generator())

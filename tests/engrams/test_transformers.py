@@ -9,7 +9,7 @@ import torch
 from memscape import engrams
 from memscape.core.errors import CapabilityError, MemscapeWarning
 
-transformers = pytest.importorskip("transformers", reason="needs transformers: pip install memscape[hub]")
+transformers = pytest.importorskip("transformers", reason="needs transformers: pip install '.[hub]'")
 
 
 def gpt2():
@@ -112,7 +112,7 @@ def test_an_erased_model_comes_back_bit_for_bit_and_its_tied_head_is_named(make)
 @pytest.mark.parametrize(("make", "part"), [(gpt2, "transformer.h.*"), (llama, "model.layers.*")])
 def test_peft_erases_what_the_engram_erases(make, part, tmp_path):
     """Transposed layers of GPT-2, plain ones of Llama: one adapter file, and peft's own file back again."""
-    peft = pytest.importorskip("peft", reason="needs peft: pip install memscape[peft]")
+    peft = pytest.importorskip("peft", reason="needs peft: pip install '.[peft]'")
     model = built(make)
     engram = engrams.collect(model, data(), concept="labels").engram(1)
     with pytest.raises(CapabilityError, match="cannot hold"):

