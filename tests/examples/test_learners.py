@@ -1,6 +1,7 @@
 """The example of learners says what it shows, and draws what it should."""
 
 import importlib.util
+import re
 from pathlib import Path
 
 import pytest
@@ -24,5 +25,6 @@ def test_all_of_them_run_and_write_their_pictures(tmp_path, capsys, monkeypatch)
     example.main()
     said = capsys.readouterr().out
     assert "learnt: 100% of 100 damaged patterns recalled" in said
-    assert "truncated gradient: 12% right" in said
+    right = {name: int(share) for name, share in re.findall(r"Windows, (\w+) gradient: (\d+)% right", said)}
+    assert right["truncated"] < 25 < right["synthetic"] < right["full"]  # chance is an eighth
     assert {path.stem for path in tmp_path.glob("*.png")} == {"thought", "separation"}
