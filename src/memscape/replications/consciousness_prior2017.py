@@ -7,10 +7,10 @@ Twelve binary latents behind a random rotation; at each step two of them stand o
 from functools import cache
 
 import torch
-from torch import Tensor
 
 from memscape.cognition import Workspace, rule_world
 from memscape.core.random import derived
+from memscape.engrams.evidence import auc
 from memscape.replications.claim import Measured, claim
 from memscape.replications.means import mean_interval
 
@@ -32,13 +32,7 @@ def _found(seed: int, number: int, salience: float, steps: int) -> tuple[float, 
     named = torch.zeros_like(seen.kept).scatter_(1, workspace.named(world)[thought.units], True)
     right = float((named == seen.kept).all(-1).double().mean())
     pair = [energy.reshape(-1, 2).sum(-1) for energy in (own, other)]
-    return right, _auc(own, other), _auc(*pair)
-
-
-def _auc(own: Tensor, other: Tensor) -> float:
-    """The chance that a thought has less energy in its own later state than in another's."""
-    difference = own[:, None] - other
-    return float((difference < 0).double().mean() + 0.5 * (difference == 0).double().mean())
+    return right, auc(other, own), auc(pair[1], pair[0])  # the right later state has less energy
 
 
 @claim(
