@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 # Compiled kernels are cached once, for every process of every target.
 export NUMBA_CACHE_DIR := $(CURDIR)/.cache/numba
 
-.PHONY: help demo test lint test-slow test-gpu bench replicate docs format clean
+.PHONY: help demo test lint test-slow test-random test-gpu bench replicate docs format clean
 .DELETE_ON_ERROR:
 
 help:
@@ -34,6 +34,9 @@ lint: $(VENV)/.dev ## ruff, ty, import contracts, strict build of the documentat
 
 test-slow: $(VENV)/.dev ## the tests marked slow
 	$(BIN)/python -m pytest -m slow
+
+test-random: $(VENV)/.dev ## the tests of laws on newly drawn examples; HYPOTHESIS_PROFILE=thorough draws 500 of each
+	HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-random} $(BIN)/python -m pytest -n 2 --dist worksteal -m "hypothesis and not gpu"
 
 # Sets nothing up, and runs without the shape checking hook: any interpreter with torch, numba and pytest will do.
 test-gpu: ## the tests marked gpu, with PYTHON and the torch that it has

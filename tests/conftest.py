@@ -11,10 +11,12 @@ import torch
 
 # memscape itself is not imported here: the jaxtyping hook has to come first.
 
-# The first call of a compiled kernel takes seconds, so time says nothing about an example.
-hypothesis.settings.register_profile("memscape", deadline=None, max_examples=25)
+# The first call of a compiled kernel takes seconds, so time says nothing about an example. The same code
+# gets the same verdict: examples follow from the test's own source; `make test-random` draws new ones.
+hypothesis.settings.register_profile("memscape", deadline=None, max_examples=25, derandomize=True)
+hypothesis.settings.register_profile("random", deadline=None, max_examples=25, print_blob=True)
 hypothesis.settings.register_profile(
-    "thorough", parent=hypothesis.settings.get_profile("memscape"), max_examples=500
+    "thorough", parent=hypothesis.settings.get_profile("random"), max_examples=500
 )
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "memscape"))
 

@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from memscape.core.errors import InputError
@@ -16,6 +16,7 @@ from memscape.mechanisms.plasticity import SpikeTimes, trace
 from memscape.mechanisms.scheduling import lag_weights
 
 
+@example(tau=1.03125, steps=2)
 @given(tau=st.floats(1.0, 50.0), steps=st.integers(1, 30))
 def test_a_leaky_state_forgets_at_its_time_constant(tau, steps):
     state = torch.ones(1, dtype=torch.float64)

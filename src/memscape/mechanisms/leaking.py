@@ -24,7 +24,7 @@ def leak(
     tensor([2.])
     """
     require_time_constant(tau)
-    return low_pass(state, drive, 1 / torch.as_tensor(tau))
+    return low_pass(state, drive, torch.as_tensor(1 / tau, dtype=state.dtype, device=state.device))
 
 
 def low_pass(
