@@ -206,6 +206,24 @@ def test_relearning_ends_at_its_goal_or_after_its_steps():
     assert len(relearning(model, forget, retain, steps=3, generator=torch.Generator().manual_seed(0))) == 1
 
 
+def test_what_has_run_away_is_measured_as_it_was_before():
+    class Once(nn.Linear):
+        """Finite numbers where it is only asked, NaN where it learns."""
+
+        def forward(self, x):
+            return super().forward(x) * (torch.nan if torch.is_grad_enabled() else 1.0)
+
+    _, _, _, sets = case()
+    forget, retain = (examples(sets[part], part) for part in ("forget", "retain"))
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = Once(64, 10)
+    generator = torch.Generator().manual_seed(0)
+    assert len(relearning(model, forget, retain, steps=3, generator=generator)) == 1
+    tuned = BASELINES["fine-tuning"](model, forget, retain, generator)
+    assert torch.equal(tuned.weight, model.weight)
+
+
 def test_examples_are_read_from_pairs_loaders_and_mappings():
     x, y = torch.randn(10, 4, generator=torch.Generator().manual_seed(0)), torch.arange(10)
     loader = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(x, y), batch_size=3)

@@ -139,7 +139,7 @@ def test_memories_that_cannot_be_shaped_and_targets_that_make_no_sense_are_refus
 
 
 def test_the_hierarchy_of_a_wanted_share_is_found() -> None:
-    options = {"count": 6, "size": 60, "instances": 3, "starts": 60, "tolerance": 0.08, "generator": 0}
+    options = {"count": 6, "size": 60, "instances": 6, "starts": 60, "tolerance": 0.08, "generator": 0}
     d = ms.landscape.design_correlations(ms.memories.Projection, share=0.3, max_rounds=8, **options)
     assert d.branching == (2, 3)
     assert d.patterns.shape == (6, 60)

@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+from memscape.core.intervals import mean_interval
 from memscape.replications import (
     ags1985,
     applications_codes,
@@ -27,7 +28,6 @@ from memscape.replications import (
     worm2023,
 )
 from memscape.replications.claim import claims
-from memscape.replications.means import mean_interval
 
 SMALL = [
     (hopfield1982.energy_falls, {"units": 60, "count": 6, "starts": 40}),

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from memscape.core.errors import FileFormatError, InputError
+from memscape.core.errors import DivergedError, FileFormatError, InputError
 from memscape.training import Minibatches, train
 
 DATA = torch.randn(40, 3, generator=torch.Generator().manual_seed(0))
@@ -87,16 +87,49 @@ def test_ctrl_c_returns_what_is_finished_and_writes_it(tmp_path):
 
 
 def test_a_loss_that_is_no_number_stops_the_run_and_says_where():
-    with pytest.raises(InputError, match="step 0"):
+    module = Noisy()
+
+    with pytest.raises(DivergedError, match="step 2"):
         train(
-            Noisy(), lambda *_: torch.tensor(torch.nan), lambda step: DATA, optimizer=_sgd(Noisy()), steps=3
+            module,
+            lambda m, step, g: loss(m, DATA, g) * (torch.nan if step == 2 else 1.0),
+            lambda step: step,
+            optimizer=_sgd(module),
+            steps=9,
+            generator=7,
         )
+    assert torch.equal(module.weight, _whole_batches(2).weight)  # those before the step that failed
     with pytest.raises(InputError, match="steps"):
         run(0)
 
 
 def _sgd(module):
     return torch.optim.SGD(module.parameters(), lr=0.1)
+
+
+def _whole_batches(steps):
+    module = Noisy()
+    train(module, loss, lambda step: DATA, optimizer=_sgd(module), steps=steps, generator=7)
+    return module
+
+
+def test_a_run_ends_where_what_is_watched_is_enough_and_a_resumed_one_stays_there(tmp_path):
+    path = tmp_path / "run.safetensors"
+    options = {
+        "watch": lambda m: {"n": m.seen},
+        "every": 2,
+        "until": lambda found: found["n"] >= 30,
+        "checkpoint": path,
+    }
+    module, history = run(20, **options)
+    assert history.steps == 4  # 8 rows a step, looked at every second one
+    assert history.complete
+    assert torch.equal(history.losses, run(20)[1].losses[:4])
+    again, rest = run(20, resume=path, **options)
+    assert torch.equal(again.weight, module.weight)
+    assert rest.steps == 4
+    with pytest.raises(InputError, match="no watch"):
+        run(3, until=lambda found: True)
 
 
 def test_foreign_checkpoints_are_refused(tmp_path):

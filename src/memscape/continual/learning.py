@@ -16,6 +16,7 @@ from memscape.core.errors import InputError
 from memscape.core.modes import evaluating
 from memscape.core.progress import Progress, ProgressOption
 from memscape.core.random import Generator, derived, draw_seed
+from memscape.training import train
 
 
 def learn(
@@ -46,7 +47,8 @@ def learn(
         progress: a bar, a callable, or None. Ctrl-C ends it behind the task that is finished.
 
     Raises:
-        InputError: without tasks, for counts below 1, or a loss that is no finite number.
+        InputError: without tasks, or for counts below 1.
+        DivergedError: for a loss that is no finite number.
 
     Cost: epochs * (p + rehearsed) / batch steps for each task, and what the guard costs.
 
@@ -70,8 +72,16 @@ def learn(
             one = optimizer(parameters) if fresh else one
             x, y = _with_old_rows(tasks, i, rehearsal, derived(seed, i, 0))
             with guard.guarding(one) if guard is not None else nullcontext():
-                for epoch in range(epochs):
-                    _epoch(model, x, y, one, batch, derived(seed, i, 1, epoch))
+                batches = _Batches(x, y, batch, (seed, i, 1))
+                train(
+                    model.train(),
+                    _cross_entropy,
+                    batches,
+                    optimizer=one,
+                    steps=epochs * batches.in_a_pass,
+                    generator=0,  # the loss draws nothing
+                    progress=False,
+                )
             if guard is not None:
                 order = torch.randperm(len(task.inputs), generator=derived(seed, i, 2))
                 guard.protect(task.inputs[order].split(batch), progress=False)
@@ -114,23 +124,21 @@ def _with_old_rows(
     return inputs, torch.cat([y, *(task.labels[rows] for task, rows in old)])
 
 
-def _epoch(
-    model: nn.Module,
-    x: Tensor,
-    y: Tensor,
-    optimizer: torch.optim.Optimizer,
-    batch: int,
-    generator: torch.Generator,
-) -> None:
-    model.train()
-    loss = x.new_zeros(())
-    for rows in torch.randperm(len(x), generator=generator).split(batch):
-        optimizer.zero_grad(set_to_none=True)
-        loss = F.cross_entropy(model(x[rows]), y[rows])
-        loss.backward()
-        optimizer.step()
-    if not bool(torch.isfinite(loss)):
-        raise InputError(
-            f"the loss is {float(loss.detach())} at the end of a pass, no finite number; take NaN out of the "
-            "inputs or lower the learning rate"
-        )
+def _cross_entropy(model: nn.Module, batch: tuple[Tensor, Tensor], generator: torch.Generator) -> Tensor:
+    return F.cross_entropy(model(batch[0]), batch[1])
+
+
+class _Batches:
+    """Rows by the number of the step: each pass has an order of its own, its last batch what is left over."""
+
+    def __init__(self, x: Tensor, y: Tensor, size: int, key: tuple[int, ...]):
+        self.x, self.y, self.size, self.key = x, y, size, key
+        self.in_a_pass = -(-len(x) // size)
+        self._epoch, self._order = -1, torch.empty(0)
+
+    def __call__(self, step: int) -> tuple[Tensor, Tensor]:
+        epoch, place = divmod(step, self.in_a_pass)
+        if epoch != self._epoch:
+            self._epoch, self._order = epoch, torch.randperm(len(self.x), generator=derived(*self.key, epoch))
+        rows = self._order[place * self.size : (place + 1) * self.size]
+        return self.x[rows], self.y[rows]

@@ -33,6 +33,10 @@ class SizeError(MemscapeError, MemoryError):
     """Something that would not fit, found out before any memory is taken."""
 
 
+class DivergedError(InputError):
+    """A loss that is no finite number while something is trained; the weights are those before that step."""
+
+
 class InfeasibleError(InputError):
     """A target that cannot be had; `nearest` holds the nearest one that can, where it is known."""
 

@@ -1,4 +1,7 @@
-"""Confidence intervals of shares."""
+"""Confidence intervals of shares, of means, and of the ratio of two means."""
+
+import math
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -36,3 +39,35 @@ def share_interval(successes: object, trials: int, *, level: float = 0.95) -> Fl
     many = (k >= 10) & (trials - k >= 10)
     low, high = np.where(many, centre - half, exact_low), np.where(many, centre + half, exact_high)
     return torch.as_tensor(np.stack([low, high], -1))
+
+
+def mean_interval(values: Sequence[float]) -> tuple[float, tuple[float, float]]:
+    """Return the mean of independent values and its 95 % interval (Student's t), NaNs for one value.
+
+    >>> mean, (low, high) = mean_interval([1.0, 2.0, 3.0])
+    >>> mean, round(low, 2), round(high, 2)
+    (2.0, -0.48, 4.48)
+    """
+    x = np.asarray(values, dtype=np.float64)
+    if len(x) < 2:
+        return float(x.mean()), (math.nan, math.nan)
+    half = float(stats.t.ppf(0.975, len(x) - 1) * x.std(ddof=1) / math.sqrt(len(x)))
+    return float(x.mean()), (float(x.mean()) - half, float(x.mean()) + half)
+
+
+def ratio_interval(above: Sequence[float], below: Sequence[float]) -> tuple[float, tuple[float, float]]:
+    """Return the ratio of the means of two independent samples and its 95 % interval.
+
+    To first order in their scatter, with Student's t of the smaller sample; NaNs where one has one value.
+
+    >>> ratio, (low, high) = ratio_interval([2.0, 4.0], [1.0, 1.0])
+    >>> ratio, round(low, 2), round(high, 2)
+    (3.0, -9.71, 15.71)
+    """
+    a, b = (np.asarray(values, dtype=np.float64) for values in (above, below))
+    ratio = float(a.mean() / b.mean())
+    if min(len(a), len(b)) < 2:
+        return ratio, (math.nan, math.nan)
+    spread = np.hypot(*(x.std(ddof=1) / x.mean() / math.sqrt(len(x)) for x in (a, b)))
+    half = abs(float(stats.t.ppf(0.975, min(len(a), len(b)) - 1) * ratio * spread))
+    return ratio, (ratio - half, ratio + half)

@@ -6,14 +6,15 @@ searched, the point of the largest (1 - forget accuracy) x retain accuracy on th
 
 import copy
 import importlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from memscape.core.errors import InputError
+from memscape.core.errors import DivergedError, InputError
 from memscape.engrams.examples import Examples
+from memscape.training import train
 
 Baseline = Callable[[nn.Module, Examples, Examples, torch.Generator], nn.Module]
 
@@ -215,19 +216,21 @@ def _descend(
     model: nn.Module, loss: Callable[[], Tensor], optimizer: Callable[..., Any], rate: float, steps: int
 ) -> None:
     model.eval()  # the same function is edited that is used: no dropout, no moving statistics
-    made = optimizer([p for p in model.parameters() if p.requires_grad], lr=rate)
-    for _ in range(steps):
-        made.zero_grad(set_to_none=True)
-        value = loss()
-        if not bool(torch.isfinite(value)):
-            return
-        value.backward()
-        nn.utils.clip_grad_norm_(list(_trained(model)), 10.0)  # an ascent has no floor
-        made.step()
-
-
-def _trained(model: nn.Module) -> Iterator[nn.Parameter]:
-    return (p for p in model.parameters() if p.requires_grad)
+    try:
+        history = train(
+            model,
+            lambda module, batch, generator: loss(),
+            lambda step: None,
+            optimizer=optimizer([p for p in model.parameters() if p.requires_grad], lr=rate),
+            steps=steps,
+            generator=0,  # rows are drawn from the caller's generator
+            clip=10.0,  # an ascent has no floor
+            progress=False,
+        )
+    except DivergedError:
+        return  # the network before that step is scored like any other
+    if not history.complete:
+        raise KeyboardInterrupt  # half an edit is none, and the next point of a grid must not begin
 
 
 def _drawn(rows: Examples, count: int, generator: torch.Generator) -> Examples:

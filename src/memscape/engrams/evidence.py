@@ -2,14 +2,17 @@
 
 import copy
 import math
+from contextlib import suppress
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from memscape.core.errors import DivergedError
 from memscape.core.modes import evaluating
 from memscape.engrams.examples import Examples
 from memscape.engrams.handlers import FULL, handler_of
+from memscape.training import train
 
 RIDGE = 1e-2
 """Of the linear probe, relative to the mean variance of its features."""
@@ -119,20 +122,36 @@ def relearning(
 ) -> list[float]:
     """Return the forget accuracy after 0, 1, 2, ... steps of Adam on 8 rows of the concept and 56 others.
 
-    It ends at `goal`, or after `steps` steps. A copy is trained; the model stays as it is.
+    It ends at `goal`, after `steps` steps, at Ctrl-C, or before a loss that is no finite number. A copy is
+    trained; the model stays as it is.
     """
-    model = copy.deepcopy(model)
-    optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=rate)
+    model = copy.deepcopy(model).eval()  # no dropout, no moving statistics: only the weights relearn
     curve = [forget.answers(model).accuracy]
-    model.eval()  # no dropout, no moving statistics: only the weights relearn
-    while curve[-1] < goal and len(curve) <= steps:
+    if curve[0] >= goal or not steps:
+        return curve
+
+    def drawn(step: int) -> Examples:
         parts = [
             rows.rows(torch.randint(len(rows), (count,), generator=generator))
             for rows, count in ((forget, FORGOTTEN), (retain, REST))
         ]
-        logits, labels = parts[0].joined(parts[1]).logits(model)
-        optimizer.zero_grad(set_to_none=True)
-        nn.functional.cross_entropy(logits, labels).backward()
-        optimizer.step()
+        return parts[0].joined(parts[1])
+
+    def look(model: nn.Module) -> dict[str, float]:
         curve.append(forget.answers(model).accuracy)
+        return {"forget": curve[-1]}
+
+    with suppress(DivergedError):
+        train(
+            model,
+            lambda module, batch, _: nn.functional.cross_entropy(*batch.logits(module)),
+            drawn,
+            optimizer=torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=rate),
+            steps=steps,
+            generator=0,  # rows are drawn from the caller's generator
+            watch=look,
+            every=1,
+            until=lambda seen: seen["forget"] >= goal,
+            progress=False,
+        )
     return curve

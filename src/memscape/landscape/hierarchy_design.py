@@ -1,16 +1,17 @@
 """Choosing the hierarchy of patterns so that a wanted share of all starts ends in one of them."""
 
 import math
+import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from memscape.core.arrays import require_count, require_fraction
 from memscape.core.errors import InputError
+from memscape.core.intervals import mean_interval
 from memscape.core.progress import Progress, ProgressOption
 from memscape.core.random import Generator, derived, draw_seed
 from memscape.landscape.volumes import basins
@@ -87,8 +88,8 @@ def design_correlations(
 
     With growing overlap inside families the share first rises, then falls; the number of metastable ends
     mirrors it. A golden-section search finds the best overlap, then a bisection the wanted value beside it.
-    All hierarchies are measured on the same random numbers; the search stops once the target is inside the
-    interval.
+    All hierarchies are measured on the same random numbers; the search stops once the target is within a
+    standard error.
 
     Args:
         memory: what makes a memory of patterns, e.g. `memscape.memories.Projection`.
@@ -97,7 +98,7 @@ def design_correlations(
         share: wanted share of random starts that end in +- a pattern, in [0, 1]; or
         metastable: wanted number of distinct ends that are no pattern, per start, in [0, 1].
         branching: families and members; None is the split nearest to a square.
-        instances: drawn sets of patterns per hierarchy.
+        instances: drawn sets of patterns per hierarchy, at least 2.
         starts: random starts per instance.
         tolerance: distance beyond the interval that still counts as met.
         max_rounds: hierarchies tried at most.
@@ -105,7 +106,8 @@ def design_correlations(
         progress: a bar, a callable, or None.
 
     Raises:
-        InputError: for both or neither of the goals, or a branching that does not give `count`.
+        InputError: for both or neither of the goals, a branching that does not give `count`, or fewer than 2
+            instances.
 
     Costs max_rounds * instances * starts recalls.
 
@@ -116,13 +118,14 @@ def design_correlations(
     goal = "share" if share is not None else "metastable"
     target = require_fraction(share if share is not None else metastable, goal)  # ty: ignore[invalid-argument-type]
     split = _split(require_count(count, "count", low=2), branching)
+    require_count(instances, "instances", low=2)
     seed = draw_seed(generator)
     study = _Study(memory, split, size, goal, instances, starts, seed)
     with Progress(progress, max_rounds, "trying hierarchies") as bar:
         overlap, complete = _search(study, target, tolerance, max_rounds, bar)
     values = study.sample(overlap, fresh=True)
-    mean, half = float(values.mean()), 1.96 * float(values.std()) / math.sqrt(len(values))
-    met = abs(mean - target) <= half + tolerance
+    mean, (low, high) = mean_interval(values)
+    met = low - tolerance <= target <= high + tolerance
     best = max(study.seen.values()) if goal == "share" else min(study.seen.values())
     settings = {
         "memory": getattr(memory, "__name__", repr(memory)),
@@ -140,7 +143,7 @@ def design_correlations(
         goal=goal,
         target=target,
         achieved=mean,
-        interval=(mean - half, mean + half),
+        interval=(low, high),
         curve=sorted(study.seen.items()),
         feasible=met,
         reason=reason,
@@ -177,13 +180,13 @@ class _Study:
         self.memory, self.split, self.size, self.goal = memory, split, size, goal
         self.instances, self.starts, self.seed = instances, starts, seed
         self.seen: dict[float, float] = {}
-        self.half = 0.0
+        self.error = 0.0  # the standard error of the last mean
 
     def patterns(self, overlap: float, instance: int, fresh: bool = False) -> Tensor:
         draw = derived(self.seed, int(fresh), instance)
         return tree(self.split, overlap=(0.0, overlap), size=self.size, generator=draw)
 
-    def sample(self, overlap: float, fresh: bool = False) -> Tensor:
+    def sample(self, overlap: float, fresh: bool = False) -> list[float]:
         values = []
         for instance in range(self.instances):
             made = self.memory(self.patterns(overlap, instance, fresh))
@@ -192,14 +195,14 @@ class _Study:
             stored = int((found.fraction > 0).sum() + (found.inverted > 0).sum())
             metastable = (found.distinct - stored) / found.starts
             values.append(found.share if self.goal == "share" else metastable)
-        return torch.tensor(values, dtype=torch.float64)
+        return values
 
     def __call__(self, overlap: float) -> float:
         known = round(overlap, 4)
         if known not in self.seen:
             values = self.sample(known)
-            self.seen[known] = float(values.mean())
-            self.half = 1.96 * float(values.std()) / math.sqrt(len(values))
+            self.seen[known] = statistics.fmean(values)
+            self.error = statistics.stdev(values) / math.sqrt(len(values))
         return self.seen[known]
 
 
@@ -237,7 +240,7 @@ def _search(
     while len(study.seen) < max_rounds and not bar.interrupted:
         middle = (low + high) / 2
         value = study(middle)
-        if abs(value - target) <= max(tolerance / 2, study.half / 2) or abs(high - low) < 0.01:
+        if abs(value - target) <= max(tolerance / 2, study.error) or abs(high - low) < 0.01:
             break
         low, high = (middle, high) if sign * value < sign * target else (low, middle)
         bar.update()

@@ -1,11 +1,12 @@
 """Amit, Gutfreund, Sompolinsky, Storing infinite numbers of patterns in a spin-glass model (1985)."""
 
+from memscape.core.intervals import mean_interval
 from memscape.core.random import derived
 from memscape.mechanisms import Glauber
 from memscape.memories import Hebbian
 from memscape.patterns import independent
 from memscape.replications.claim import Measured, claim
-from memscape.replications.means import beyond_limits, mean_interval
+from memscape.replications.means import beyond_limits
 from memscape.theory import hopfield as theory
 
 SOURCE = "Phys. Rev. Lett. 55, 1530"

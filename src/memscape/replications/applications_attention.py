@@ -6,12 +6,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from memscape.core.intervals import mean_interval
 from memscape.core.random import derived
 from memscape.core.recall import Kind
 from memscape.landscape import survey
 from memscape.memories import from_vectors
 from memscape.replications.claim import Measured, claim
-from memscape.replications.means import mean_interval
+from memscape.training import train
 
 PAGE = "docs/applications.md"
 SYMBOLS, WIDTH, PAIRS = 32, 32, 12
@@ -57,20 +58,25 @@ def _batch(count: int, g: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tens
     return symbols, values, symbols[rows, place], values[rows, place]
 
 
+def _loss(model: nn.Module, batch: tuple[Tensor, ...], generator: torch.Generator) -> Tensor:
+    symbols, values, asked, right = batch
+    return nn.functional.cross_entropy(model(symbols, values, asked), right)
+
+
 @cache
 def _trained(seed: int, steps: tuple[int, ...]) -> list[dict[str, Any]]:
     """Return accuracy and what the landscape says of the keys, at checkpoints of one training."""
     model = _Lookup(derived(seed, 0))
     optimiser = torch.optim.Adam(model.parameters(), lr=3e-3)
     g, rows = derived(seed, 1), []
-    for step in range(max(steps) + 1):
-        if step in steps:
-            rows.append({"step": step, **_looked_at(model, seed)})
-        symbols, values, asked, right = _batch(64, g)
-        loss = nn.functional.cross_entropy(model(symbols, values, asked), right)
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
+    made = 0
+    for step in steps:
+        if step > made:
+            train(
+                model, _loss, lambda _: _batch(64, g), optimizer=optimiser, steps=step - made, progress=False
+            )
+        made = step
+        rows.append({"step": step, **_looked_at(model, seed)})
     return rows
 
 

@@ -5,14 +5,14 @@ from typing import Any
 
 import torch
 
-from memscape.core.intervals import share_interval
+from memscape.core.intervals import mean_interval, share_interval
 from memscape.core.random import derived
 from memscape.landscape import design
 from memscape.mechanisms import Softmax
 from memscape.memories import Dense, Hebbian, Projection, Storkey
 from memscape.patterns import diluted, flip, independent
 from memscape.replications.claim import Measured, claim
-from memscape.replications.means import beyond_limits, mean_interval
+from memscape.replications.means import beyond_limits
 
 PAGE = "docs/applications.md"
 DAMAGE = 0.42

@@ -11,11 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from memscape.core.intervals import mean_interval
 from memscape.core.random import derived
 from memscape.memories import CA3, SpikingCA3
 from memscape.memories.spiking_ca3 import RULE, SpikeRecord
 from memscape.replications.claim import Measured, claim
-from memscape.replications.means import mean_interval
 
 PAPER = "arXiv 2310.05868"
 CUES, BITS, SEEDS = 5, 10, 5

@@ -13,10 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from memscape import engrams
+from memscape.core.intervals import mean_interval
 from memscape.core.random import derived
 from memscape.patterns import digits
 from memscape.replications.claim import Measured, claim
-from memscape.replications.means import mean_interval
 from memscape.replications.networks import fit_rows, perceptron
 
 AGREE = 0.95

@@ -9,10 +9,10 @@ from functools import cache
 import torch
 
 from memscape.cognition import Workspace, rule_world
+from memscape.core.intervals import mean_interval
 from memscape.core.random import derived
 from memscape.engrams.evidence import auc
 from memscape.replications.claim import Measured, claim
-from memscape.replications.means import mean_interval
 
 PAPER = "inspired by arXiv 1709.08568"
 SEEDS, UNITS, CEILING = 5, 12, 0.875

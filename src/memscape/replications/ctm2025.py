@@ -12,9 +12,9 @@ from torch import Tensor
 
 from memscape.cognition import ContinuousThought, Pondering
 from memscape.cognition.continuous_thought import Anatomy
+from memscape.core.intervals import mean_interval
 from memscape.core.random import derived
 from memscape.replications.claim import Measured, claim
-from memscape.replications.means import mean_interval
 
 PAPER = "arXiv 2505.05522"
 SEEDS = 5

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from memscape import engrams
+from memscape.core.intervals import mean_interval
 from memscape.core.random import derived
 from memscape.engrams.baselines import peer
 from memscape.engrams.examples import Examples
@@ -30,7 +31,6 @@ from memscape.replications.erasing import (
     share,
     statistics,
 )
-from memscape.replications.means import mean_interval
 from memscape.replications.networks import (
     TinyGPT,
     convolutional,

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
+from memscape.core.intervals import mean_interval
 from memscape.engrams import Finding, audit
 from memscape.replications.claim import Measured, claim
 from memscape.replications.erasing import DIGITS, digit_network, digit_rows, statistics
-from memscape.replications.means import mean_interval
 
 ENGRAM, ORACLE, CONTROL = "engram erased", "oracle", "random rows erased"
 CLASSES = 10

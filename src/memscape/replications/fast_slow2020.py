@@ -13,10 +13,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from memscape.core.intervals import mean_interval
 from memscape.core.random import derived, resolve
 from memscape.mechanisms.writing import delta
 from memscape.replications.claim import Measured, claim
-from memscape.replications.means import mean_interval
 from memscape.training import SyntheticGradient, train, windowed_loss
 
 PAPER = "arXiv 2011.05438"

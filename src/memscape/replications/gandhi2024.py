@@ -21,9 +21,9 @@ from memscape.continual import (
     learn,
     permuted,
 )
+from memscape.core.intervals import mean_interval
 from memscape.patterns.installed import fashion_mnist
 from memscape.replications.claim import Measured, claim
-from memscape.replications.means import mean_interval
 from memscape.replications.networks import perceptron
 
 SEEDS = 5

@@ -18,9 +18,9 @@ from torch import Tensor, nn
 
 from memscape.cognition import GlobalWorkspace, LearntModules
 from memscape.cognition.global_workspace import sums, until
+from memscape.core.intervals import mean_interval
 from memscape.core.random import derived
 from memscape.replications.claim import Measured, claim
-from memscape.replications.means import mean_interval
 
 PAPER = "arXiv 2503.01906"
 STARTS, MERGED, STUCK = 3, 0.1, 0.3

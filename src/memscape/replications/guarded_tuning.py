@@ -14,10 +14,10 @@ import torch
 from torch import nn
 
 from memscape.continual import Singular, SubspaceGuard
+from memscape.core.intervals import mean_interval
 from memscape.engrams.examples import Examples
 from memscape.replications.claim import Measured, claim
 from memscape.replications.engram_language import gpt2
-from memscape.replications.means import mean_interval
 from memscape.replications.networks import Facts, TinyGPT, facts, fit_facts, seeded
 
 SEEDS = 3

@@ -16,10 +16,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from memscape.continual import Basis, Course, Hebbian, Singular, SubspaceGuard, Task, learn, permuted
+from memscape.core.intervals import mean_interval
 from memscape.core.random import derived
 from memscape.patterns.installed import fashion_mnist
 from memscape.replications.claim import Measured, claim
-from memscape.replications.means import mean_interval
 from memscape.replications.networks import seeded
 
 SIZES = (784, 200, 200, 10)

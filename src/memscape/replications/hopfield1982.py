@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from memscape.core.intervals import share_interval
+from memscape.core.intervals import mean_interval, share_interval
 from memscape.core.random import derived
 from memscape.memories import Hebbian
 from memscape.patterns import flip, independent
 from memscape.replications.claim import Measured, claim
-from memscape.replications.means import beyond_limits, mean_interval
+from memscape.replications.means import beyond_limits
 
 
 @claim(

@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from memscape.core.intervals import share_interval
+from memscape.core.intervals import mean_interval, share_interval
 from memscape.core.random import derived
 from memscape.landscape import radius
 from memscape.mechanisms import Asynchronous
 from memscape.memories import Projection
 from memscape.patterns import independent, tree
 from memscape.replications.claim import Measured, claim
-from memscape.replications.means import beyond_limits, mean_interval
+from memscape.replications.means import beyond_limits
 from memscape.theory import projection as theory
 
 SOURCE = "Phys. Rev. A 35, 380"

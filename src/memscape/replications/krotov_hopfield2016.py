@@ -5,12 +5,13 @@ from typing import Any
 
 import numpy as np
 
+from memscape.core.intervals import mean_interval
 from memscape.core.random import derived
 from memscape.mechanisms import Power
 from memscape.memories import Dense
 from memscape.patterns import independent
 from memscape.replications.claim import Measured, claim
-from memscape.replications.means import beyond_limits, mean_interval
+from memscape.replications.means import beyond_limits
 from memscape.theory import dense as theory
 
 

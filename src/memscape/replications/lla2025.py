@@ -7,10 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from memscape.core.intervals import mean_interval
 from memscape.core.random import derived
 from memscape.replications.claim import Measured, claim
 from memscape.replications.heads import apart
-from memscape.replications.means import mean_interval
 from memscape.replications.peak_bytes import Peak
 from memscape.sequence import MemoryLayer
 from memscape.sequence.parts import LocalLinearRead, Read, SoftmaxRead

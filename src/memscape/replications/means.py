@@ -1,31 +1,14 @@
-"""Means over instances with their intervals, and silence for warnings that a study means to provoke."""
+"""The share of random starts that recall, and silence for warnings that a study means to provoke."""
 
-import math
 import warnings
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
 import torch
-from scipy import stats
 
 from memscape.core.errors import MemscapeWarning
 from memscape.landscape import basins
-
-
-def mean_interval(values: Sequence[float]) -> tuple[float, tuple[float, float]]:
-    """Return the mean of independent values and its 95 % interval (Student's t), NaNs for one value.
-
-    >>> mean, (low, high) = mean_interval([1.0, 2.0, 3.0])
-    >>> mean, round(low, 2), round(high, 2)
-    (2.0, -0.48, 4.48)
-    """
-    x = np.asarray(values, dtype=np.float64)
-    if len(x) < 2:
-        return float(x.mean()), (math.nan, math.nan)
-    half = float(stats.t.ppf(0.975, len(x) - 1) * x.std(ddof=1) / math.sqrt(len(x)))
-    return float(x.mean()), (float(x.mean()) - half, float(x.mean()) + half)
 
 
 def share(memory: Any, starts: int, generator: torch.Generator | int) -> float:

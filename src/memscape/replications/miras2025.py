@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from memscape.core.intervals import mean_interval
 from memscape.core.random import derived
 from memscape.replications.claim import Measured, claim
 from memscape.replications.heads import apart, drawn, outputs
-from memscape.replications.means import mean_interval
 from memscape.sequence import PRESETS, MemorySpec
 from memscape.sequence.objectives import L2, Huber, Lp
 from memscape.sequence.parts import Decay, LqNorm, MatrixStore, Momentum

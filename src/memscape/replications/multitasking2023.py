@@ -5,11 +5,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from memscape.core.intervals import mean_interval
 from memscape.core.random import derived
 from memscape.memories import Hebbian, Quadratic
 from memscape.patterns import diluted, noisy_examples
 from memscape.replications.claim import Measured, claim
-from memscape.replications.means import beyond_limits, mean_interval
+from memscape.replications.means import beyond_limits
 from memscape.theory.multitask import amplitudes, critical_dilution, dataset_entropy
 
 

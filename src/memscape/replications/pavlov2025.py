@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from memscape.core.intervals import mean_interval
 from memscape.core.random import derived
 from memscape.replications.claim import Measured, claim
-from memscape.replications.means import mean_interval
 from memscape.sequence import chunk
 from memscape.tasks import KeyValueStream, conditioning
 from memscape.tasks.streams import Writer, read_error

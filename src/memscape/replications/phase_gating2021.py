@@ -6,12 +6,12 @@ form of Hasselmo, Bodelon and Wyble (2002).
 
 import torch
 
+from memscape.core.intervals import mean_interval
 from memscape.core.random import derived
 from memscape.mechanisms import Rhythm
 from memscape.memories import PhaseGated
 from memscape.patterns import independent
 from memscape.replications.claim import Measured, claim
-from memscape.replications.means import mean_interval
 
 SEEDS = 5
 

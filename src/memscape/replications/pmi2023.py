@@ -8,9 +8,9 @@ from functools import cache
 import torch
 
 from memscape.cognition import PMI, Answered, RelationReader
+from memscape.core.intervals import mean_interval
 from memscape.core.random import derived
 from memscape.replications.claim import Measured, claim
-from memscape.replications.means import mean_interval
 from memscape.tasks import ObjectQuestions
 
 WHERE = "arXiv 2310.09297, abstract; the bar is ours"

@@ -2,11 +2,12 @@
 
 import torch
 
+from memscape.core.intervals import mean_interval
 from memscape.core.random import derived
 from memscape.memories import Projection
 from memscape.patterns import correlated, correlation, tree
 from memscape.replications.claim import Measured, claim
-from memscape.replications.means import mean_interval, share
+from memscape.replications.means import share
 
 BRANCHING, OVERLAP = (4, 5), (0.0, 0.6)
 

@@ -2,13 +2,13 @@
 
 from functools import cache
 
+from memscape.core.intervals import mean_interval
 from memscape.core.random import derived
 from memscape.landscape import perturbation
 from memscape.landscape.perturbing import Perturbation
 from memscape.memories import Hebbian, Projection
 from memscape.patterns import independent
 from memscape.replications.claim import Measured, claim
-from memscape.replications.means import mean_interval
 
 LEVELS = {
     "dilution": (0.0, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9),

@@ -2,12 +2,13 @@
 
 from typing import Any
 
+from memscape.core.intervals import mean_interval
 from memscape.core.random import derived
 from memscape.landscape import basins
 from memscape.memories import Projection
 from memscape.patterns import add_ancestors, decorrelate, flip, tree
 from memscape.replications.claim import Measured, claim
-from memscape.replications.means import beyond_limits, mean_interval
+from memscape.replications.means import beyond_limits
 
 
 @claim(

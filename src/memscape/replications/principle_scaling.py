@@ -5,11 +5,12 @@ A hierarchy's gain at a fixed number of patterns and a fixed load.
 
 from functools import cache
 
+from memscape.core.intervals import mean_interval
 from memscape.core.random import derived
 from memscape.memories import Projection
 from memscape.patterns import independent, tree
 from memscape.replications.claim import Measured, claim
-from memscape.replications.means import mean_interval, share
+from memscape.replications.means import share
 
 OVERLAP = 0.6
 SIZES = (100, 200, 400, 800, 1600, 3200)

@@ -5,13 +5,14 @@ from typing import Any
 
 import torch
 
+from memscape.core.intervals import mean_interval
 from memscape.core.random import derived
 from memscape.landscape import basins
 from memscape.mechanisms import Softmax
 from memscape.memories import Dense, Hebbian, Projection
 from memscape.patterns import exactly_correlated, family
 from memscape.replications.claim import Measured, claim
-from memscape.replications.means import mean_interval, share
+from memscape.replications.means import share
 
 
 def _pair(rho: float, units: int, g: torch.Generator) -> torch.Tensor:

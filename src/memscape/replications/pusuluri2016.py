@@ -11,13 +11,14 @@ from functools import cache
 import numpy as np
 import torch
 
+from memscape.core.intervals import mean_interval, ratio_interval
 from memscape.core.random import derived
 from memscape.kernels.packing import distinct, pack
 from memscape.landscape import radius
 from memscape.memories import Hebbian, Projection
 from memscape.patterns import independent, tree
 from memscape.replications.claim import Measured, claim
-from memscape.replications.means import beyond_limits, mean_interval, share
+from memscape.replications.means import beyond_limits, share
 
 OVERLAPS = (0.0, 0.2, 0.4, 0.5, 0.6, 0.75, 0.9)
 """Overlap within each of 4 families of 5; 0 stands for 20 independent patterns."""
@@ -78,13 +79,12 @@ def hierarchy_widens(seed: int, *, units: int = 200, instances: int = 12, starts
     """Return the ratio of the shares; the rows hold the whole table."""
     rows = _table(seed, units, instances, starts)
     base, best = (_studied(r, seed, units, instances, starts, Projection)["share"] for r in (0.0, 0.6))
-    ratio = float(np.mean(best) / np.mean(base))
-    spread = ratio * np.hypot(*(np.std(x, ddof=1) / np.mean(x) / instances**0.5 for x in (base, best)))
+    ratio, interval = ratio_interval(best, base)
     note = (
         f"projection rule, {instances} instances of {starts} starts each; minima: distinct ends "
         f"per {starts} starts"
     )
-    return Measured(ratio, (ratio - 1.96 * spread, ratio + 1.96 * spread), units, 20, LAW, seed, rows, note)
+    return Measured(ratio, interval, units, 20, LAW, seed, rows, note)
 
 
 @claim(
@@ -100,10 +100,9 @@ def hierarchy_widens(seed: int, *, units: int = 200, instances: int = 12, starts
 def too_much_destroys(seed: int, *, units: int = 200, instances: int = 12, starts: int = 500) -> Measured:
     """Return the ratio of the shares."""
     base, strong = (_studied(r, seed, units, instances, starts, Projection)["share"] for r in (0.0, 0.9))
-    ratio = float(np.mean(strong) / np.mean(base))
-    spread = ratio * np.hypot(*(np.std(x, ddof=1) / np.mean(x) / instances**0.5 for x in (base, strong)))
+    ratio, interval = ratio_interval(strong, base)
     note = f"projection rule, {instances} instances of {starts} starts"
-    return Measured(ratio, (ratio - 1.96 * spread, ratio + 1.96 * spread), units, 20, LAW, seed, note=note)
+    return Measured(ratio, interval, units, 20, LAW, seed, note=note)
 
 
 @claim(
@@ -118,10 +117,9 @@ def too_much_destroys(seed: int, *, units: int = 200, instances: int = 12, start
 def fewer_metastable(seed: int, *, units: int = 200, instances: int = 12, starts: int = 500) -> Measured:
     """Return the ratio of the numbers of distinct end states."""
     base, best = (_studied(r, seed, units, instances, starts, Projection)["minima"] for r in (0.0, 0.6))
-    ratio = float(np.mean(best) / np.mean(base))
-    spread = ratio * np.hypot(*(np.std(x, ddof=1) / np.mean(x) / instances**0.5 for x in (base, best)))
+    ratio, interval = ratio_interval(best, base)
     note = f"{np.mean(base):.0f} and {np.mean(best):.0f} per {starts} starts: lower bounds of what exists"
-    return Measured(ratio, (ratio - 1.96 * spread, ratio + 1.96 * spread), units, 20, LAW, seed, note=note)
+    return Measured(ratio, interval, units, 20, LAW, seed, note=note)
 
 
 @claim(

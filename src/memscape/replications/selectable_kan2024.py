@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from memscape.core.intervals import mean_interval
 from memscape.core.random import derived
 from memscape.mechanisms import RectifiedPower, Softmax
 from memscape.mechanisms.bases import FAMILIES
@@ -25,7 +26,7 @@ from memscape.memories import Dense
 from memscape.memories.learning_separation import learn_separation
 from memscape.patterns import flip, independent
 from memscape.replications.claim import Measured, claim
-from memscape.replications.means import beyond_limits, mean_interval
+from memscape.replications.means import beyond_limits
 from memscape.training.competing import train_competing
 from memscape.training.selecting import train_selecting
 

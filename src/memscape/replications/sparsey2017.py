@@ -10,13 +10,15 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from memscape.core.intervals import mean_interval
 from memscape.core.random import derived
+from memscape.engrams.evidence import auc
 from memscape.mechanisms import CompetitiveCode
 from memscape.mechanisms.coding import k_winners
 from memscape.memories import Sparsey, SparseySequence
 from memscape.patterns import sparse
 from memscape.replications.claim import Measured, claim
-from memscape.replications.means import beyond_limits, mean_interval
+from memscape.replications.means import beyond_limits
 
 UNITS, ACTIVE, SEEDS = 400, 40, 5
 LAW = "random, 40 of 400 bits"
@@ -230,8 +232,7 @@ def novelty(seed: int, *, seeds: int = SEEDS) -> Measured:
             memory, X = _stored(count, seed, number)
             new = sparse(400, UNITS, active=ACTIVE, generator=derived(seed, number, 5))
             known, fresh = (memory.recognise(x).familiarity.double() for x in (X, new))
-            above = (known[:, None] > fresh).double() + 0.5 * (known[:, None] == fresh).double()
-            areas.append(float(above.mean()))
+            areas.append(auc(known, fresh))
             gaps.append(float(known.mean() - fresh.mean()))
         mean, (low, high) = mean_interval(areas)
         row = {"stored": count, "AUC": mean, "low": low, "high": min(1.0, high)}

@@ -10,9 +10,9 @@ import torch
 
 from memscape.cognition import GraphBrain, KnowledgeGraph, Scenes, TensorBrain, scenes
 from memscape.core.errors import InfeasibleError
+from memscape.core.intervals import mean_interval
 from memscape.core.random import derived
 from memscape.replications.claim import Measured, claim
-from memscape.replications.means import mean_interval
 
 PAPER = "arXiv 2001.11027"
 SEEDS, NOISE = 5, 0.5

@@ -6,10 +6,10 @@ import torch
 from scipy import stats
 
 from memscape.cognition import Growth, LeakyNetwork
+from memscape.core.intervals import mean_interval
 from memscape.core.random import derived
 from memscape.mechanisms import Curriculum
 from memscape.replications.claim import Measured, claim
-from memscape.replications.means import mean_interval
 from memscape.tasks import NDMS, NParity
 from memscape.tasks.bits import BitTask
 

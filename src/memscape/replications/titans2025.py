@@ -7,10 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from memscape.core.intervals import mean_interval
 from memscape.core.random import derived
 from memscape.replications.claim import Measured, claim
 from memscape.replications.heads import apart, drawn, outputs
-from memscape.replications.means import mean_interval
 from memscape.replications.recall_training import best_of
 from memscape.sequence import PRESETS, MemorySpec, scan
 from memscape.sequence.parts import Decay, GradientStep, MatrixStore, MLPStore, Momentum

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 
 from memscape import engrams
+from memscape.core.intervals import mean_interval
 from memscape.replications.claim import Measured, claim
-from memscape.replications.means import mean_interval
 from memscape.replications.sentences import TOPICS, load_encoder, recognised, sentences, topic_means
 
 RIDGES = (0.05, 0.3, 1.0)

@@ -8,9 +8,9 @@ import math
 
 import torch
 
+from memscape.core.intervals import mean_interval
 from memscape.core.random import derived
 from memscape.replications.claim import Measured, claim
-from memscape.replications.means import mean_interval
 from memscape.tasks import score
 from memscape.tasks import working_memory as wm
 

@@ -5,10 +5,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from memscape.core.intervals import mean_interval
 from memscape.core.random import derived, draw_seed
 from memscape.replications.claim import Measured, claim
 from memscape.replications.heads import apart, drawn
-from memscape.replications.means import mean_interval
 from memscape.replications.recall_training import best_of, recall_claim
 from memscape.sequence import PRESETS, MemoryLayer, chunk, scan
 from memscape.tasks import KeyValueStream

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from memscape.core.errors import InputError
+from memscape.core.intervals import mean_interval
 from memscape.core.random import Generator, derived, draw_seed
 from memscape.theory.multitask import dataset_entropy
 from memscape.theory.ranges import number, whole
@@ -109,10 +110,10 @@ def archetype_overlap(
         raise InputError(f"teacher is {teacher!r}; it must be one of {', '.join(TEACHERS)}")
     seed = draw_seed(generator)
     found = np.array([_network(n, p, m, r, k, teacher, seed, i) for i in range(networks)])
-    mean, half = float(found.mean()), 1.96 * float(found.std(ddof=1)) / networks**0.5
+    mean, (low, high) = mean_interval(found.tolist())
     settings: dict[str, Any] = {"units": n, "count": p, "examples": m, "quality": r, "degree": k}
     settings |= {"teacher": teacher, "networks": networks, "seed": seed}
-    return Learned(mean, mean - half, mean + half, dataset_entropy(m, r), settings)
+    return Learned(mean, low, high, dataset_entropy(m, r), settings)
 
 
 def _network(n: int, p: int, m: int, r: float, degree: int, teacher: str, seed: int, index: int) -> float:
