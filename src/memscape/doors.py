@@ -21,7 +21,7 @@ def _open_rooms() -> None:
 
 
 def load(path: str | Path, *, device: str = "cpu") -> Any:
-    """Return the object that a file holds: a memory, an engram, a state of a sequence memory.
+    """Return the object that a file holds: a memory, an engram, a system, a state of a sequence memory.
 
     The header names a card; the class is the one registered under that name. Nothing in a file is ever
     executed.

@@ -8,6 +8,7 @@ from memscape.cognition.graph_brain import Answer as Answer
 from memscape.cognition.graph_brain import GraphBrain as GraphBrain
 from memscape.cognition.inference import PMI as PMI
 from memscape.cognition.inference import Held as Held
+from memscape.cognition.keeping import System as System
 from memscape.cognition.knowledge import KnowledgeGraph as KnowledgeGraph
 from memscape.cognition.learnt_modules import LearntModules as LearntModules
 from memscape.cognition.pondering import Pondering as Pondering

@@ -1,13 +1,15 @@
 """A continuous thought machine: units with private histories, whose synchrony is what is thought."""
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor, nn
 
+from memscape.cognition.keeping import System
 from memscape.cognition.pondering import Pondering, halting_certainty, sureness, surest, two_ticks
 from memscape.core.arrays import as_tensor, require_count, require_fraction
 from memscape.core.cards import Card, register
@@ -68,7 +70,7 @@ class Mind:
 
 
 @register
-class ContinuousThought(nn.Module):
+class ContinuousThought(System):
     """Looks at tokens for as many ticks as it needs and answers from the synchrony of its units.
 
     At each tick the synchrony of some pairs asks a question of the tokens (attention), the answer and the
@@ -299,6 +301,17 @@ class ContinuousThought(nn.Module):
         """
         require_fraction(loss, "loss")
         return halting_certainty(self.think(seen).logits, self._wanted(answers), loss)
+
+    def _settings(self) -> dict[str, Any]:
+        sizes = {name: getattr(self, name) for name in ("tokens", "inputs", "ticks")}
+        sizes |= dict(zip(("questions", "classes"), self.shape, strict=True))
+        return sizes | {"anatomy": asdict(self.anatomy), "generator": self.seed}
+
+    @classmethod
+    def _from_settings(cls, settings: dict[str, Any], **given: Any) -> "ContinuousThought":
+        options = dict(settings)
+        anatomy = Anatomy(**options.pop("anatomy"))
+        return cls(**options, anatomy=anatomy, **given)
 
     def extra_repr(self) -> str:
         return f"{self.tokens} tokens of {self.inputs}, {self.ticks} ticks, {self.anatomy}"

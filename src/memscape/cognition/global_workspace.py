@@ -8,9 +8,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from memscape.cognition.keeping import System
 from memscape.core.arrays import as_tensor, require_count, require_width
 from memscape.core.cards import Card, register
-from memscape.core.errors import InputError
+from memscape.core.errors import FileFormatError, InputError
 from memscape.core.progress import ProgressOption
 from memscape.core.random import Generator, draw_seed, resolve
 from memscape.mechanisms.broadcasting import broadcast, joined
@@ -54,7 +55,7 @@ class Chain:
 
 
 @register
-class GlobalWorkspace(nn.Module):
+class GlobalWorkspace(System):
     """Chains one operation around a shared workspace as often as an instruction says.
 
     Three modules share the workspace w: input offers what is seen, operation offers what it makes of w,
@@ -120,6 +121,24 @@ class GlobalWorkspace(nn.Module):
         drawn = resolve(self.seed)
         for weights in self.parameters():
             nn.init.uniform_(weights, -(hidden**-0.5), hidden**-0.5, generator=drawn)
+
+    def _settings(self) -> dict[str, Any]:
+        sizes = {name: getattr(self, name) for name in ("width", "instructions", "steps")}
+        own = None if self.operation is shifted else _called(self.operation)
+        return sizes | {"hidden": self.controller.hidden_size, "operation": own, "generator": self.seed}
+
+    @classmethod
+    def _from_settings(cls, settings: dict[str, Any], **given: Any) -> "GlobalWorkspace":
+        sizes = dict(settings)
+        own = sizes.pop("operation")
+        if own is not None and given.get("operation") is None:
+            raise FileFormatError(
+                f"the workspace was saved with an operation of your own, {own}, and a file holds no code; "
+                "read it with GlobalWorkspace.load(path, operation=...)"
+            )
+        if own is None and given.get("operation") is not None:
+            raise InputError("the workspace was saved with the shift as its operation; give none")
+        return cls(**sizes, **given)
 
     def chain(self, seen: Float[Tensor, "b width"], instruction: Float[Tensor, "c k"]) -> Chain:
         """Return what comes of inputs under instructions. Differentiable in both and in the controller.
@@ -191,6 +210,10 @@ class GlobalWorkspace(nn.Module):
 
         optimizer = torch.optim.Adam([*self.controller.parameters(), *self.gate.parameters()], lr=rate)
         return until(self, loss, optimizer, steps, enough, progress, fall=fall)
+
+
+def _called(operation: Callable[[Tensor], Tensor]) -> str:
+    return getattr(operation, "__qualname__", type(operation).__qualname__)
 
 
 def until(

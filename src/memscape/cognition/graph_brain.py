@@ -4,19 +4,18 @@ A tensor brain answers, constraints bind it, and the triples used are listed.
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 
+from memscape.cognition.keeping import System
 from memscape.cognition.knowledge import KnowledgeGraph, Triple
 from memscape.cognition.tensor_brain import TensorBrain
 from memscape.core.arrays import require_fraction
 from memscape.core.cards import Card, register
 from memscape.core.errors import InfeasibleError, InputError
-from memscape.core.files import Bundle, save_bundle
 from memscape.core.progress import ProgressOption
 from memscape.core.random import Generator
 from memscape.memories.continuous import Continuous
@@ -70,7 +69,7 @@ class Answer:
 
 
 @register
-class GraphBrain(nn.Module):
+class GraphBrain(System):
     """Answers questions about a user's graph from the index layer of a tensor brain, and says from what.
 
     Every stated triple is an episode with an index of its own. A question with one gap is answered by all
@@ -193,10 +192,9 @@ class GraphBrain(nn.Module):
         """Return the index layer of the graph's entities as the log-sum-exp memory that it is."""
         return self.brain.as_memory()
 
-    def save(self, path: str | Path) -> None:
-        """Write brain and graph to `path` (safetensors with a JSON header); `memscape.load` reads it."""
+    def _settings(self) -> dict[str, Any]:
         graph = self.graph
-        parts = {
+        return {
             "triples": [list(triple) for triple in graph.triples],
             "subjects": {name: sorted(names) for name, names in graph.subjects.items()},
             "objects": {name: sorted(names) for name, names in graph.objects.items()},
@@ -204,24 +202,16 @@ class GraphBrain(nn.Module):
             "width": self.brain.width,
             "known": self.known,
             "erased": sorted(self.erased),
+            "generator": self.brain.seed,
         }
-        save_bundle(
-            path,
-            kind="system",
-            card=self.card.name,
-            tensors=dict(self.state_dict()),
-            parts={"settings": parts},
-        )
 
     @classmethod
-    def from_bundle(cls, bundle: Bundle) -> "GraphBrain":
-        """Return the brain that a file holds; use `memscape.load(path)`."""
-        parts = bundle.parts["settings"]
-        rules = {side: parts[side] for side in ("subjects", "objects", "forbidden")}
-        graph = KnowledgeGraph(parts["triples"], **rules)
-        brain = cls(graph, parts["width"], known=parts["known"], generator=0)
-        brain.load_state_dict(bundle.tensors)
-        brain.erased = set(parts["erased"])
+    def _from_settings(cls, settings: dict[str, Any], **given: Any) -> "GraphBrain":
+        rules = {side: settings[side] for side in ("subjects", "objects", "forbidden")}
+        graph = KnowledgeGraph(settings["triples"], **rules)
+        options = {name: settings[name] for name in ("width", "known", "generator")}
+        brain = cls(graph, **options, **given)
+        brain.erased = set(settings["erased"])
         return brain
 
     def _candidates(self, question: tuple[str | None, ...]) -> tuple[Int[Tensor, "x 3"], tuple[str, ...]]:

@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from memscape.cognition.keeping import System
 from memscape.core.arrays import require_count, require_fraction, require_width
 from memscape.core.cards import Card, register
 from memscape.core.errors import InputError
@@ -59,7 +60,7 @@ class Held:
 
 
 @register
-class PMI(nn.Module):
+class PMI(System):
     """Writes perceptions into few slots, merges these into a long-term memory, and reads both.
 
     Each slot takes from its k best writers among slots and perceptions X, through gates F and I:
@@ -182,6 +183,10 @@ class PMI(nn.Module):
         require_width(seen, self.width, "the perception")
         held = self.write(seen, self.start(len(seen)) if held is None else held)
         return self.read(seen, held, alpha), held
+
+    def _settings(self) -> dict[str, Any]:
+        sizes = {name: getattr(self, name) for name in ("width", "slots", "k", "summaries", "retention")}
+        return sizes | {"heads": self.now.heads, "generator": self.seed}
 
     def extra_repr(self) -> str:
         return f"{self.slots} slots of width {self.width}, {self.k} writers, {self.summaries} summaries"

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from memscape.cognition.keeping import System
 from memscape.core.arrays import as_tensor, require_count, require_width
 from memscape.core.cards import Card, register
 from memscape.core.errors import InputError
@@ -17,7 +18,7 @@ TINY = 1e-6
 
 
 @register
-class LearntModules(nn.Module):
+class LearntModules(System):
     """Encodes views as shares of units, moves a code on by one, and reads a class out of it.
 
     A workspace mixes what its modules say, so what they say must bear mixing: a code is a distribution over
@@ -138,6 +139,10 @@ class LearntModules(nn.Module):
             generator=generator,
             progress=progress,
         )
+
+    def _settings(self) -> dict[str, Any]:
+        sizes = {name: getattr(self, name) for name in ("views", "classes", "width")}
+        return sizes | {"hidden": self.first.out_features, "generator": self.seed}
 
     def extra_repr(self) -> str:
         return f"views of {self.views}, {self.classes} classes in {self.width} units"

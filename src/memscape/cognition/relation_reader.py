@@ -9,7 +9,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from memscape.cognition.inference import PMI, Attention, Held, linear
+from memscape.cognition.keeping import System
 from memscape.core.arrays import require_count
+from memscape.core.cards import Card, register
 from memscape.core.intervals import share_interval
 from memscape.core.progress import ProgressOption
 from memscape.core.random import Generator, derived, draw_seed, resolve
@@ -56,7 +58,8 @@ class Answered:
         return f"{head}\n{self.table()}"
 
 
-class RelationReader(nn.Module):
+@register
+class RelationReader(System):
     """A Transformer layer over objects and a question; a memory may add what it understands of them.
 
     The rows attend to each other; with a memory they are written to it and what is read is added, `rounds`
@@ -74,7 +77,21 @@ class RelationReader(nn.Module):
     >>> reader = RelationReader(PMI(32, generator=0), width=32, generator=0)
     >>> reader(ObjectQuestions().sample(5, generator=0)).shape
     torch.Size([5, 10])
+
+    The layer behind which Zeng et al. 2023, arXiv 2310.09297, put their memories; sizes are ours.
     """
+
+    card = Card(
+        name="RelationReader",
+        paper="Zeng et al. 2023, arXiv 2310.09297 (a layer for their memories; sizes are ours)",
+        parts="self-attention over objects and a question x a PMI or nothing x one layer",
+        space="rows of real numbers: objects and a question",
+        capacity="scenes of six objects, as `tasks.ObjectQuestions` draws them",
+        cost="O(b rounds m d (m + d + hidden)) for m rows, and the memory's own",
+        limits="one question per scene; with a PMI no better than without, beyond what three seeds can tell",
+        span="working",
+        equation=r"x \leftarrow \mathrm{norm}(x + \mathrm{attention}(x)), \quad x \leftarrow x + U(x)",
+    )
 
     def __init__(
         self,
@@ -88,7 +105,8 @@ class RelationReader(nn.Module):
         generator: Generator = None,
     ):
         super().__init__()
-        self.rounds, drawn = require_count(rounds, "rounds"), resolve(draw_seed(generator))
+        self.rounds, self.seed = require_count(rounds, "rounds"), draw_seed(generator)
+        self.hidden, drawn = require_count(hidden, "hidden"), resolve(self.seed)
         self.objects = linear(objects + 4, width, drawn)
         self.question = linear(objects + len(KINDS), width, drawn)
         self.attention = Attention(width, heads, drawn)
@@ -96,6 +114,23 @@ class RelationReader(nn.Module):
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(3))
         self.readout = linear(width, len(ANSWERS), drawn)
         self.memory = memory
+
+    def _settings(self) -> dict[str, Any]:
+        return {
+            "memory": None if self.memory is None else self.memory._settings(),
+            "objects": self.objects.in_features - 4,
+            "width": self.objects.out_features,
+            "hidden": self.hidden,
+            "heads": self.attention.heads,
+            "rounds": self.rounds,
+            "generator": self.seed,
+        }
+
+    @classmethod
+    def _from_settings(cls, settings: dict[str, Any], **given: Any) -> "RelationReader":
+        options = dict(settings)
+        inner = options.pop("memory")
+        return cls(None if inner is None else PMI(**inner), **options, **given)
 
     def forward(self, batch: Questions, alpha: float | None = None) -> Float[Tensor, "b 10"]:
         """Return the logits of the answers; `alpha` as in `PMI.read`."""

@@ -1,17 +1,16 @@
 """The tensor brain: an index layer of named concepts and a representation layer, tied by one matrix."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from memscape.cognition.keeping import System
 from memscape.core.arrays import as_tensor, require_count, require_width
 from memscape.core.cards import Card, register
 from memscape.core.errors import InputError
-from memscape.core.files import Bundle, save_bundle
 from memscape.core.progress import ProgressOption
 from memscape.core.random import Generator, derived, draw_seed, resolve
 from memscape.mechanisms.broadcasting import top_down
@@ -58,7 +57,7 @@ class Decoded:
 
 
 @register
-class TensorBrain(nn.Module):
+class TensorBrain(System):
     """Perceives scenes as triples, recalls them from a time index alone, and knows what is usual.
 
     One row $a_i$ of A stands for each entity, predicate and episode. Bottom-up, the state of the
@@ -281,25 +280,9 @@ class TensorBrain(nn.Module):
             self.rows[: self.entities].detach(), beta=1.0, bias=self.prior[: self.entities].detach()
         )
 
-    def save(self, path: str | Path) -> None:
-        """Write the brain to `path` (safetensors with a JSON header); read it with `memscape.load`."""
-        sizes = {
-            name: getattr(self, name) for name in ("entities", "predicates", "episodes", "width", "senses")
-        }
-        save_bundle(
-            path,
-            kind="system",
-            card=self.card.name,
-            tensors=dict(self.state_dict()),
-            parts={"settings": sizes},
-        )
-
-    @classmethod
-    def from_bundle(cls, bundle: Bundle) -> "TensorBrain":
-        """Return the brain that a file holds; use `memscape.load(path)`."""
-        brain = cls(**bundle.parts["settings"], generator=0)
-        brain.load_state_dict(bundle.tensors)
-        return brain
+    def _settings(self) -> dict[str, Any]:
+        sizes = ("entities", "predicates", "episodes", "width", "senses")
+        return {name: getattr(self, name) for name in sizes} | {"generator": self.seed}
 
     def _scores(self, q: Tensor, role: str) -> Tensor:
         first, last = (0, self.entities) if role != "predicate" else (self.entities, len(self.prior))

@@ -9,6 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from memscape.cognition.keeping import System
 from memscape.core.arrays import as_tensor, require_count
 from memscape.core.cards import Card, register
 from memscape.core.errors import InputError
@@ -73,7 +74,7 @@ class Growth:
 
 
 @register
-class LeakyNetwork(nn.Module):
+class LeakyNetwork(System):
     """Reads a stream and answers from its last state, a head for each question.
 
     Units with time constants of their own, learnt and held at 1 step or above, no unit reads itself:
@@ -286,6 +287,10 @@ class LeakyNetwork(nn.Module):
                 said = self(streams.to(self.tau.device), lost)[:, order - start].argmax(-1).cpu()
             found.append((said == task(order).labels(streams)[:, 0]).float().mean())
         return torch.stack(found)
+
+    def _settings(self) -> dict[str, Any]:
+        sizes = {name: getattr(self, name) for name in ("units", "heads", "inputs")}
+        return sizes | {"generator": self.seed}
 
     def extra_repr(self) -> str:
         return f"{self.units} units, {self.heads} heads, mean tau {float(self.timescales.mean()):.3g} steps"

@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from memscape.cognition.keeping import System
 from memscape.cognition.rules import RuleWorld
 from memscape.core.arrays import as_tensor, require_count, require_width
 from memscape.core.cards import Card, register
@@ -52,7 +53,7 @@ class Thought:
 
 
 @register
-class Workspace(nn.Module):
+class Workspace(System):
     """Attends to k elements of a state and says whether a later state agrees with what was thought.
 
     A linear map makes the rich state h = E x. Attention picks the k elements of largest magnitude, $c = a
@@ -166,6 +167,9 @@ class Workspace(nn.Module):
         with torch.no_grad():
             alike = (self.map @ world.rotation).abs()
         return torch.as_tensor(linear_sum_assignment(-alike.cpu().numpy())[1])
+
+    def _settings(self) -> dict[str, Any]:
+        return {"units": self.units, "k": self.k, "generator": self.seed}
 
     def extra_repr(self) -> str:
         return f"{self.units} units, thoughts of {self.k}"
