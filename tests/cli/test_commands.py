@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import memscape as ms
+from memscape.cli.inputs import read_pictures
 
 
 def parsed(result):
@@ -70,6 +71,46 @@ def test_pictures_are_stored_and_recalled_by_their_names(run, album, tmp_path):
     answer = parsed(run("recall", memory, album, *options, "--json"))
     assert answer["names"] == [f"{i}.png" for i in range(8)]
     assert answer["exact"] == [True] * 8
+
+
+@pytest.mark.parametrize("code", [["--levels", "4"], ["--threshold", "0.3"]], ids=" ".join)
+def test_cues_are_coded_as_the_pictures_of_the_memory(run, album, tmp_path, code):
+    memory = tmp_path / "memory.safetensors"
+    stored = parsed(run("store", album, "--out", memory, "--size", 8, *code, "--json"))
+    assert stored["pictures"] == {code[0].removeprefix("--"): float(code[1]), "size": 8}
+    again = [
+        parsed(run("recall", memory, album, *options, "--json")) for options in ([], code, ["--size", 8])
+    ]
+    assert again[0] == again[1] == again[2]
+    assert all(again[0]["exact"])
+    assert f"pictures: {code[0].removeprefix('--')}" in run("info", memory).stdout
+
+
+@pytest.mark.parametrize("other", [["--levels", "5"], ["--threshold", "0.5"], ["--size", "9"]], ids=" ".join)
+def test_cues_coded_otherwise_than_the_memory_are_refused(run, album, tmp_path, other):
+    memory = tmp_path / "memory.safetensors"
+    run("store", album, "--out", memory, "--size", 8, "--levels", 4)
+    result = run("recall", memory, album, *other)
+    assert result.exit_code == 2
+    assert result.stderr.count("\n") == 1
+    assert "stored with --levels 4 --size 8" in result.stderr
+    assert f"leave out {other[0]} {other[1]}" in result.stderr
+
+
+def test_a_memory_that_does_not_say_how_pictures_were_coded_says_what_is_taken(run, album, tmp_path):
+    pictures = read_pictures(album, 4, None, 8)
+    ms.memories.Projection(pictures.patterns).save(tmp_path / "m.safetensors")
+    result = run("recall", tmp_path / "m.safetensors", album, "--levels", 4, "--size", 8)
+    assert result.exit_code == 0
+    assert "does not say how pictures were coded; --levels 4 --size 8 is taken" in result.stderr
+
+
+def test_what_is_written_beside_a_memory_leaves_it_as_it_is(run, album, tmp_path):
+    memory = tmp_path / "memory.safetensors"
+    run("store", album, "--out", memory, "--size", 8, "--levels", 4)
+    pictures = read_pictures(album, 4, None, 8)
+    assert torch.equal(ms.load(memory).patterns, ms.memories.Projection(pictures.patterns).patterns)
+    assert [file.name for file in tmp_path.glob("*.safetensors*")] == [memory.name]
 
 
 def test_list_shows_every_card_and_form_chooses(run):

@@ -140,6 +140,40 @@ def test_a_wrong_option(run, table, options, word):
     refused(run("store", table, *options), word)
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--xyzzy"], "no such option: --xyzzy; see memscape --help"),
+        (["xyzzy"], "no such command 'xyzzy'; see memscape --help"),
+        (["store"], "missing argument 'input'; see memscape store --help"),
+        (["store", "x", "--xyzzy"], "no such option: --xyzzy; see memscape store --help"),
+        (["store", "x", "--memory"], "option '--memory' requires an argument; see memscape store --help"),
+        (["engram", "xyzzy"], "no such command 'xyzzy'; see memscape engram --help"),
+        (["engram", "erase", "--xyzzy"], "no such option: --xyzzy; see memscape engram erase --help"),
+        (
+            ["list", "--papers", "--form", "token"],
+            "--form chooses among memories and does not go with --papers; see memscape list --help",
+        ),
+    ],
+    ids=lambda part: " ".join(part) if isinstance(part, list) else "",
+)
+def test_wrong_words_are_one_line_that_says_where_the_right_ones_stand(run, words, said):
+    assert refused(run(*words)).stderr == f"error: {said}\n"
+
+
+@pytest.mark.parametrize("words", [["--size", "0"], ["--size", "much"], ["--threshold", "2"]], ids=" ".join)
+def test_a_value_out_of_range_names_its_option(run, table, words):
+    said = refused(run("store", table, *words), words[0], "see memscape store --help").stderr
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize("words", [[], ["engram"]], ids=["memscape", "memscape engram"])
+def test_no_command_at_all_shows_the_help(run, words):
+    result = run(*words)
+    assert result.exit_code == 2
+    assert "Commands:" in result.stderr
+
+
 def test_a_state_file_of_an_unknown_kind(run, memory, table, tmp_path):
     refused(run("recall", memory, table, "--out", tmp_path / "states.xlsx"), ".xlsx", ".npy")
 

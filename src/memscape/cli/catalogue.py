@@ -70,6 +70,8 @@ def info(
         ),
     ]
     settings = header["parts"].get("settings", header["parts"])
+    if coding := header["parts"].get("pictures"):
+        settings = settings | {f"pictures: {name}": value for name, value in coding.items()}
     if settings:
         text += ["", table(["setting", "value"], [[name, str(value)] for name, value in settings.items()])]
     emit(header | {"path": str(file)}, "\n".join(text), json)

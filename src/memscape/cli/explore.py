@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from memscape.cli.frame import Json, Seed, emit, say, writable
-from memscape.cli.inputs import LEVELS, Levels, Size, ThresholdLevel, read_pictures
+from memscape.cli.inputs import LEVELS, SIZE, Levels, Size, ThresholdLevel, read_pictures
 
 
 def explore(
@@ -15,7 +15,7 @@ def explore(
     ],
     levels: Levels = None,
     threshold: ThresholdLevel = None,
-    size: Size = 32,
+    size: Size = SIZE,
     out: Annotated[Path, typer.Option(help="Where the report is written.")] = Path("out/explore.html"),
     seed: Seed = 0,
     quick: Annotated[bool, typer.Option("--quick", help="Fewer cues, loads and starts.")] = False,

@@ -17,6 +17,9 @@ from typer.core import TyperGroup
 MISTAKE = 2
 """The exit code of a user's mistake; a wrong option has it too."""
 
+Misuse: type[Any] = typer.BadParameter.__mro__[1]
+"""The root of what is said of wrong words on the command line; typer gives it no name of its own."""
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout instead of tables.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of everything that is drawn.")]
 
@@ -28,18 +31,27 @@ class Commands(TyperGroup):
         """Return the names of the commands, in their order."""
         return list(self.commands)
 
+    def make_context(self, *args: Any, **options: Any) -> Any:
+        """Read the words of the program itself; a wrong one is a mistake like any other."""
+        try:
+            return super().make_context(*args, **options)
+        except Misuse as error:
+            raise _misuse(error, str(args[0] if args else options["info_name"])) from None
+
     def invoke(self, ctx: Any) -> Any:
         """Run the command; show warnings as single lines, turn mistakes into exit code 2."""
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning  # ty: ignore[invalid-assignment]
             try:
                 return super().invoke(ctx)
+            except Misuse as error:
+                raise _misuse(error, f"{ctx.command_path} {ctx.invoked_subcommand or ''}".rstrip()) from None
             except OSError as error:
-                raise _mistake(error, _file_trouble(error)) from None
+                raise _mistake(_file_trouble(error)) from None
             except Exception as error:
                 if not _ours(error):
                     raise
-                raise _mistake(error, str(error)) from None
+                raise _mistake(str(error)) from None
 
 
 def emit(data: dict[str, Any] | list[Any], text: str, as_json: bool) -> None:
@@ -111,9 +123,22 @@ def _strict(value: Any) -> Any:
     return value
 
 
-def _mistake(error: Exception, text: str) -> typer.Exit:
+def _mistake(text: str) -> typer.Exit:
     say(f"error: {text}")
     return typer.Exit(MISTAKE)
+
+
+def _misuse(error: Any, command: str) -> Exception:
+    """Return what ends the program after a wrong word, said in one line with where the options are listed."""
+    if type(error).show is not Misuse.show:
+        return error  # the help, shown where no command was named
+    if getattr(error, "param", None) is None and isinstance(error, typer.BadParameter):
+        said = error.message  # one of ours, which needs no "Invalid value" before it
+    else:
+        said = error.format_message().replace("Value error, ", "")
+        said = said[:1].lower() + said[1:]
+    where = error.ctx.command_path if error.ctx else command
+    return _mistake(f"{' '.join(said.split()).rstrip('.')}; see {where} --help")
 
 
 def _file_trouble(error: OSError) -> str:

@@ -18,6 +18,9 @@ MAGIC = {".npy": b"\x93NUMPY", ".npz": b"PK"}
 LEVELS = 8
 """Units per pixel where the user asks for nothing else."""
 
+SIZE = 32
+"""Pixels of a side where the user asks for nothing else."""
+
 Levels = Annotated[
     int | None,
     typer.Option(
@@ -31,6 +34,9 @@ ThresholdLevel = Annotated[
     ),
 ]
 Size = Annotated[int, typer.Option(min=1, help="Pictures are scaled to size x size pixels.")]
+
+
+_CODES = {"Thermometer": {"levels": "levels"}, "Threshold": {"threshold": "level"}}
 
 
 @dataclass(frozen=True)
@@ -58,6 +64,12 @@ class Pictures:
     command: str = ""
     groups: "Tensor | None" = None
     cmap: str = "gray"
+
+    @property
+    def coding(self) -> dict[str, Any]:
+        """What `memscape store` writes beside a memory of pictures: its options, by their names."""
+        chosen = {name: getattr(self.code, at) for name, at in _CODES[type(self.code).__name__].items()}
+        return chosen | {"size": self.shape[0]}
 
     def decode(self, states: "Tensor") -> "Tensor":
         """Return the pixels (b, h w) of states (b, n); pixels whose units are all unknown become NaN."""
@@ -107,16 +119,43 @@ def sound(path: Path) -> None:
 
 def read_patterns(
     path: Path, levels: int | None, threshold: float | None, size: int
-) -> tuple["Tensor", tuple[str, ...]]:
-    """Return the patterns (p, n) of a table file or a folder of pictures, and their names."""
+) -> tuple["Tensor", tuple[str, ...], dict[str, Any] | None]:
+    """Return the patterns (p, n) of a table file or a folder of pictures, their names, and their coding."""
     if path.is_dir():
         pictures = read_pictures(path, levels, threshold, size)
-        return pictures.patterns, pictures.names
+        return pictures.patterns, pictures.names, pictures.coding
     from memscape.core.tables import read_table
 
     sound(path)
     patterns = read_table(path)
-    return patterns, tuple(f"row {i}" for i in range(len(patterns)))
+    return patterns, tuple(f"row {i}" for i in range(len(patterns))), None
+
+
+def as_stored(
+    coding: dict[str, Any] | None, levels: int | None, threshold: float | None, size: int | None
+) -> tuple[int | None, float | None, int]:
+    """Return the coding of cues: as the memory's pictures were coded, whose options need not be repeated.
+
+    Args:
+        coding: what `memscape store` wrote; None where the file does not say.
+        levels, threshold, size: what the user asks for, None for nothing.
+
+    Raises:
+        typer.BadParameter: where the user asks for another coding than that of the memory.
+
+    >>> as_stored({"levels": 4, "size": 8}, None, None, None)
+    (4, None, 8)
+    """
+    if coding is None:
+        return levels, threshold, SIZE if size is None else size
+    for name, value in (("levels", levels), ("threshold", threshold), ("size", size)):
+        if value is not None and coding.get(name) != value:
+            stored = " ".join(f"--{flag} {number:g}" for flag, number in coding.items())
+            raise typer.BadParameter(
+                f"the pictures of this memory were stored with {stored}, and cues are coded alike; "
+                f"leave out --{name} {value:g}"
+            )
+    return coding.get("levels"), coding.get("threshold"), coding["size"]
 
 
 def build_memory(name: str, patterns: "Tensor", separation: str | None, beta: float | None) -> Any:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from memscape.cli.frame import Json, Seed, emit, say, writable
-from memscape.cli.inputs import Levels, Size, ThresholdLevel, build_memory, read_patterns
+from memscape.cli.inputs import SIZE, Levels, Size, ThresholdLevel, as_stored, build_memory, read_patterns
 
 if TYPE_CHECKING:
     from memscape.core.recall import Recall
@@ -31,20 +31,25 @@ def store(
     ] = None,
     levels: Levels = None,
     threshold: ThresholdLevel = None,
-    size: Size = 32,
+    size: Size = SIZE,
     json: Json = False,
 ) -> None:
     """Store patterns in a memory and write it to a file."""
+    from memscape.core.files import add_parts
+
     writable(out, makes=False)
-    patterns, names = read_patterns(input, levels, threshold, size)
+    patterns, names, coding = read_patterns(input, levels, threshold, size)
     built = build_memory(memory, patterns, separation, beta)
     built.save(out)
+    if coding is not None:
+        add_parts(out, {"pictures": coding})
     data = {
         "path": str(out),
         "memory": memory,
         "patterns": len(built),
         "units": built.units,
         "load": built.load,
+        "pictures": coding,
     }
     emit(data | {"names": list(names)}, f"{built!r}\nwritten to {out}", json)
 
@@ -63,14 +68,31 @@ def recall(
             help="Also write the states: .npy, .csv, or .safetensors with all numbers.", show_default=False
         ),
     ] = None,
-    levels: Levels = None,
-    threshold: ThresholdLevel = None,
-    size: Size = 32,
+    levels: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Units per pixel of pictures.  [default: as they were stored]", show_default=False
+        ),
+    ] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0,
+            max=1.0,
+            help="On from this grey value.  [default: as they were stored]",
+            show_default=False,
+        ),
+    ] = None,
+    size: Annotated[
+        int | None,
+        typer.Option(min=1, help="Pixels of a side.  [default: as they were stored]", show_default=False),
+    ] = None,
     seed: Seed = 0,
     json: Json = False,
 ) -> None:
     """Recall cues from a stored memory: which pattern, how sure, and whether anything like it is stored."""
     import memscape as ms
+    from memscape.core.files import read_header
     from memscape.core.recall import Verdict
 
     if out is not None and out.suffix not in OUTPUTS:
@@ -80,7 +102,11 @@ def recall(
     held = ms.load(memory)
     if not hasattr(held, "recall"):
         raise typer.BadParameter(f"{memory} holds a {type(held).__name__}, which recalls no cues")
-    given, names = read_patterns(cues, levels, threshold, size)
+    coding = read_header(memory)["parts"].get("pictures")
+    given, names, used = read_patterns(cues, *as_stored(coding, levels, threshold, size))
+    if used is not None and coding is None:
+        options = " ".join(f"--{flag} {value:g}" for flag, value in used.items())
+        say(f"warning: {memory} does not say how pictures were coded; {options} is taken")
     answer = held.recall(given, generator=seed)
     if out is not None:
         _write(answer, out)

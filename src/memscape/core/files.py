@@ -38,6 +38,17 @@ def save_bundle(path: str | Path, *, kind: str, card: str, tensors: dict[str, Te
     write_whole(path, save(_apart(tensors), metadata={"memscape": json.dumps(header)}))
 
 
+def add_parts(path: str | Path, parts: dict) -> None:
+    """Add parts to the header of a bundle, as JSON values; its tensors and its other parts stay as they are.
+
+    Raises:
+        FileNotFoundError, FileFormatError: see `read_header`.
+    """
+    held = load_bundle(path)
+    merged = held.parts | parts
+    save_bundle(path, kind=held.kind, card=held.card, tensors=held.tensors, parts=merged)
+
+
 def write_whole(path: str | Path, data: bytes) -> None:
     """Write `data` to `path`; an old file there is replaced only when the new one is complete on disk.
 
