@@ -54,6 +54,16 @@ def test_every_memory_load_and_damage_is_measured_once(found):
     assert len(set(keys)) == len(keys) == 4 * len(PLAN.loads) * (len(PLAN.damages) + 1)
 
 
+def test_warnings_that_differ_in_numbers_stand_as_one(found):
+    load = "{} patterns on 256 units is a load of {:.3g}; Hebb's rule holds up to 0.138"
+    warned = (load.format(200, 0.781), "margins not met", load.format(36, 0.141), load.format(1797, 7.02))
+    points = [point for panel in report(replace(found, warned=warned)).panels for point in panel.points]
+    said = [point for point in points if "warned" in point]
+    assert len(said) == 2
+    assert "36 to 1797 patterns on 256 units is a load of 0.141 to 7.02;" in said[0]
+    assert said[1] == "The library warned: margins not met."
+
+
 def test_a_share_is_what_the_library_gives_directly(found):
     X = found.pictures.patterns[:12]
     rows = torch.arange(12)

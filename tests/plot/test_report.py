@@ -64,6 +64,15 @@ def test_it_is_well_formed(page):
     assert page._open == []
 
 
+def test_what_may_be_too_wide_is_a_region_with_a_name_that_the_keyboard_reaches(page):
+    wide = [tag for tag in page.all("div", "pre") if "scroll" in tag.get("class", "").split()]
+    assert len(wide) == 3 * len(page.all("section"))  # a table, the numbers and the command of each
+    for tag in wide:
+        assert (tag["role"], tag["tabindex"]) == ("region", "0")
+        assert tag["aria-label"].strip()
+    assert {"Shares.", "Command: Overlaps <&>"} <= {tag["aria-label"] for tag in wide}
+
+
 def test_all_its_parts_are_there(page):
     for part in (
         "Title",

@@ -1,5 +1,8 @@
 """Sentences from numbers: what the report says follows from what was measured, whatever that is."""
 
+import re
+from collections.abc import Iterable
+
 from memscape.cli.frame import table
 from memscape.cli.study import LOWER_HALF, REFERENCE, Cell, Newcomers, Study
 from memscape.core.recall import Verdict
@@ -41,6 +44,42 @@ def damage_name(damage: float) -> str:
     '20 % flipped'
     """
     return "lower half hidden" if damage == LOWER_HALF else f"{100 * damage:.0f} % flipped"
+
+
+_NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?![\w])")
+_ROWS = re.compile(r" \(\d+(?:, (?:\d+|\.\.\.))+\)")
+
+
+def grouped(texts: Iterable[str]) -> list[str]:
+    """Return texts that differ in numbers only as one, each number that differs as a range.
+
+    Lists of rows that differ are left out.
+
+    >>> grouped(
+    ...     ["20 patterns, load 0.2", "30 patterns, load 0.3", "margins not met", "20 patterns, load 0.2"]
+    ... )
+    ['20 to 30 patterns, load 0.2 to 0.3', 'margins not met']
+    >>> grouped(["2 patterns (0, 1) are equal", "3 patterns (0, 1, 4) are equal"])
+    ['2 to 3 patterns are equal']
+    """
+    alike: dict[str, list[str]] = {}
+    for text in dict.fromkeys(texts):
+        alike.setdefault(_NUMBER.sub("#", _ROWS.sub("", text)), []).append(text)
+    return [
+        same[0] if len(same) == 1 else _ranges([_ROWS.sub("", text) for text in same])
+        for same in alike.values()
+    ]
+
+
+def _ranges(texts: list[str]) -> str:
+    """Return texts of the same words as one, with the range of each number."""
+    columns = zip(*(_NUMBER.findall(text) for text in texts), strict=True)
+    spans = []
+    for column in columns:
+        low, high = min(column, key=float), max(column, key=float)
+        spans.append(low if float(low) == float(high) else f"{low} to {high}")
+    words = iter(spans)
+    return _NUMBER.sub(lambda _: next(words), texts[0])
 
 
 def reach(study: Study) -> list[str]:

@@ -219,7 +219,7 @@ def _verdicts(study: Study) -> plot.Panel:
         points=[
             *(f"{verdict.name}: {verdict.sentence}" for verdict in Verdict),
             *findings.strangers(newcomers, study.pictures.noun),
-            *(f"The library warned: {text}." for text in study.warned),
+            *(f"The library warned: {text}." for text in findings.grouped(study.warned)),
         ],
         tables=[plot.Table(["memory: cues", *(verdict.name for verdict in Verdict)], rows)],
         command=_python(study, newcomers.patterns, ask),
