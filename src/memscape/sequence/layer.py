@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from memscape.core.arrays import require_count
-from memscape.core.errors import InputError
+from memscape.core.errors import DivergedError, InputError
 from memscape.core.random import Generator, resolve
 from memscape.sequence.core import require_finite
 from memscape.sequence.mixers import HeadMixer, LayerSizes, Stretch, mixer
@@ -92,6 +92,7 @@ class MemoryLayer(nn.Module):
         Raises:
             InputError: for another width or batch, NaN, the state of another spec or of other sizes, a mask
                 that is not left padding, an unknown path, a chunk size below 1.
+            DivergedError: where a memory that is a network learnt its own weights up to infinity.
         """
         size = require_count(chunk_size, "chunk_size")
         if path not in PATHS:
@@ -125,6 +126,8 @@ class MemoryLayer(nn.Module):
         count = stretch.x.shape[1] if stretch.live is None else stretch.live.sum(1)
         if stretch.live is not None:
             y = y * stretch.live[..., None]
+        if self.spec.engine == "inner":
+            _require_learnt(y, stretch.x)
         tensors = {name: _own(x) for name, x in tensors.items()}
         return y, MemoryState(self.spec, tensors, stretch.seen + count, None if tail is None else _own(tail))
 
@@ -180,6 +183,19 @@ class MemoryLayer(nn.Module):
     def extra_repr(self) -> str:
         sizes = self.sizes
         return f"{self.spec}, {sizes.num_heads} heads of {sizes.head_dim} x {sizes.value_dim}"
+
+
+def _require_learnt(y: Tensor, x: Tensor) -> None:
+    """Raise `DivergedError` where the steps of a memory on its own weights have left the finite numbers."""
+    try:
+        require_finite(y, "y")
+    except InputError:
+        largest = float(x.detach().abs().max())
+        raise DivergedError(
+            f"the memory learnt its own weights up to infinity: tokens are up to {largest:.3g}, and its "
+            "steps grow with them; give tokens of size 1 (a normalisation before the layer), or an objective "
+            "of bounded steps, such as Huber in 'yaad'"
+        ) from None
 
 
 def _own(x: Tensor) -> Tensor:

@@ -114,9 +114,17 @@ class Decay(Retention):
             raise InputError('a fixed decay is one per head: Decay("scalar", "fixed")')
 
 
+STEEPEST = 1e3
+"""Largest factor by which `LqNorm` scales an accumulator that has nearly faded to 0."""
+
+
 @dataclass(frozen=True)
 class LqNorm(Retention):
-    """$W = A / |A|_q^{q-2}$ with a scalar decay of A (Behrouz et al. 2025, Moneta); 0 where A is 0."""
+    """$W = A / |A|_q^{q-2}$ with a scalar decay of A (Behrouz et al. 2025, Moneta); 0 where A is 0.
+
+    The map has a pole at 0, and a strong decay comes near it. From $|A|_q^{2-q} = 1000$ on (q = 4: $|A|_q$
+    below .032) the factor stays 1000, so that what has faded is small and its gradient is finite.
+    """
 
     q: float = 4.0
     linear = False
@@ -126,11 +134,15 @@ class LqNorm(Retention):
             raise InputError(f"q is {self.q}; it must be finite and at least 2")
 
     def weights(self, accumulated: Tensor) -> Tensor:
-        size = accumulated.detach().abs().amax((-2, -1), keepdim=True)
-        size = torch.where(size > 0, size, 1.0)  # its power, not that of large entries, which overflows
+        if self.q == 2:
+            return accumulated
+        floor = STEEPEST ** (-1 / (self.q - 2))
+        size = accumulated.detach().abs().amax((-2, -1), keepdim=True).clamp_min(floor)
+        # powers of entries below 1, not of large ones, which overflow
         total = (accumulated / size).abs().pow(self.q).sum((-2, -1), keepdim=True)
-        scale = torch.where(total > 0, total, 1.0).pow((2 - self.q) / self.q)
-        return accumulated / size * scale * size.pow(3 - self.q)
+        length = total.clamp_min(torch.finfo(total.dtype).tiny).pow(1 / self.q) * size
+        length = length.clamp_min(floor)
+        return accumulated / length * length.pow(3 - self.q)
 
 
 @dataclass(frozen=True)
@@ -288,6 +300,7 @@ class HopfieldRead(Read):
 class LocalLinearRead(Read):
     """The intercept of a ridge regression around the query, tokens weighted by $e^{\\beta q \\cdot k}$.
 
+    Solved in float64; no slope along directions of less than $10^{-8}$ of the keys' mean square.
     arXiv 2510.01450 (LLA).
     """
 

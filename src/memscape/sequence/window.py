@@ -1,5 +1,7 @@
 """Memories that keep the tokens themselves: softmax attention and its relatives, read by local regression."""
 
+import math
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -114,8 +116,11 @@ def _local_linear(
 ) -> Tensor:
     """Return intercepts in the centred form, $\\bar v + (\\sum w (k - \\bar k) v^T)^T A^{-1} (q - \\bar k)$.
 
-    Weights are divided by their sum, and so is the ridge: no exponential is large.
+    Weights are divided by their sum, and so is the ridge: no exponential is large. Sums and solutions are
+    float64 where the device has it.
     """
+    kind = q.dtype
+    q, keys, values = (x if x.device.type == "mps" else x.double() for x in (q, keys, values))
     scores = (beta * (q @ keys.mT)).masked_fill(~allowed, -torch.inf)
     top = scores.amax(-1, keepdim=True).detach()
     top = torch.where(torch.isfinite(top), top, 0.0)  # nothing is allowed
@@ -123,15 +128,32 @@ def _local_linear(
     weights = masked_softmax(scores, allowed)
     mean_key, mean_value = weights @ keys, weights @ values
     second, cross = _moments(weights, keys, values)
+    size = torch.diagonal(second, dim1=-2, dim2=-1).mean(-1, keepdim=True)
     second = second - mean_key[..., :, None] * mean_key[..., None, :]
     cross = cross - mean_key[..., :, None] * mean_value[..., None, :]
-    least = (
-        torch.finfo(q.dtype).tiny * 2**20
-    )  # with one key the moments are all 0, and so is what is solved for
-    share = (ridge * (-top).exp() / total.clamp_min(1)).clamp(least, 1 / least)
-    second = second + share[..., None] * torch.eye(q.shape[-1], dtype=q.dtype, device=q.device)
-    slope = torch.linalg.solve(second, (q - mean_key)[..., None])
-    return mean_value + (cross.mT @ slope)[..., 0]
+    slope = _solved(second, _share(ridge, top, total), size, q - mean_key)
+    return (mean_value + (cross.mT @ slope[..., None])[..., 0]).to(kind)
+
+
+def _solved(second: Tensor, share: Tensor, size: Tensor, asked: Tensor) -> Tensor:
+    """Return $(\\Sigma + \\varepsilon I)^{-1} x$, damped where a direction cannot be told from rounding.
+
+    Sharp weights are nearly all one key's, and the spread of the other keys sinks below the rounding of its
+    square. The ridge is raised to $f$, half of the digits of the keys' own size, and what that takes away is
+    given back once (iterated Tikhonov regularisation; Engl, Hanke and Neubauer 1996, chapter 5): a direction
+    of variance l keeps $1 - (f / (l + f))^2$ of its slope.
+    """
+    least = torch.finfo(second.dtype).eps ** 0.5 * size
+    raised = (least - share).clamp_min(0)
+    whole = second + torch.diag_embed((share + raised).expand_as(asked))
+    slope = torch.linalg.solve(whole, asked[..., None])
+    return (slope + raised[..., None] * torch.linalg.solve(whole, slope))[..., 0]
+
+
+def _share(ridge: float, top: Tensor, total: Tensor) -> Tensor:
+    """Return the ridge over the sum of all weights, an exponential that has a finite inverse."""
+    least = math.log(torch.finfo(total.dtype).tiny) / 2
+    return (math.log(ridge) - top - total.clamp_min(1).log()).clamp(least, -least).exp()
 
 
 def _moments(weights: Tensor, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
