@@ -17,9 +17,9 @@ def compare(task: ms.tasks.TokenTask, specs: list[str], steps: int) -> None:
     for spec in specs:
         model = ms.sequence.LanguageModel(task.vocabulary, 32, num_layers=2, spec=spec, generator=0)
         found = ms.tasks.learn(model, task, steps=steps, every=25, count=200, generator=0)
-        low, high = found.score.interval
+        low, high = found.evaluation.interval
         step = found.crossed(0.5) or "never"
-        print(f"{spec:<12}{found.score.accuracy:>9.3f}  {f'{low:.3f} to {high:.3f}':<16}{step:>19}")
+        print(f"{spec:<12}{found.evaluation.accuracy:>9.3f}  {f'{low:.3f} to {high:.3f}':<16}{step:>19}")
 
 
 def main() -> None:

@@ -12,8 +12,8 @@ from torch import nn
 from memscape.continual import (
     Course,
     Fading,
-    Hebbian,
-    Power,
+    Lateral,
+    PowerLaw,
     Recent,
     Rehearsal,
     Singular,
@@ -27,7 +27,7 @@ from memscape.continual import (
 from memscape.core.errors import InputError
 from memscape.patterns import digits
 
-SCHEDULES = [Power(1.0), Power(0.5), Fading(1.0), Fading(0.1), Recent(), Uniform()]
+SCHEDULES = [PowerLaw(1.0), PowerLaw(0.5), Fading(1.0), Fading(0.1), Recent(), Uniform()]
 
 
 def base():
@@ -47,7 +47,7 @@ def test_probabilities_sum_to_one_and_never_fall_towards_the_present(schedule, l
 
 @given(st.integers(2, 50), st.floats(0.2, 3.0))
 def test_a_power_law_keeps_the_ratio_of_its_lags(learned, exponent):
-    share = Power(exponent).probabilities(learned)
+    share = PowerLaw(exponent).probabilities(learned)
     assert float(share[0] / share[-1]) == pytest.approx(learned**-exponent, rel=1e-4)
 
 
@@ -124,8 +124,8 @@ def run(**options):
 def test_guards_and_rehearsal_keep_what_a_plain_run_forgets():
     plain, again = run(), run()
     assert torch.equal(plain.accuracy, again.accuracy)
-    singular, hebbian = run(basis=Singular(rank=20)), run(basis=Hebbian(rank=20))
-    rehearsed = run(rehearsal=Rehearsal(Power(1.0), 100))
+    singular, hebbian = run(basis=Singular(rank=20)), run(basis=Lateral(rank=20))
+    rehearsed = run(rehearsal=Rehearsal(PowerLaw(1.0), 100))
     assert plain.bwt < -0.1
     for course in (singular, hebbian, rehearsed):
         assert course.bwt > plain.bwt / 2
@@ -149,7 +149,7 @@ def test_nothing_to_learn_and_wrong_schedules_are_refused():
     with pytest.raises(InputError, match="no tasks"):
         learn(net(0), [], sgd)
     with pytest.raises(InputError, match="exponent is 0"):
-        Power(0)
+        PowerLaw(0)
     with pytest.raises(InputError, match="count is 0"):
         Rehearsal(Uniform(), 0)
 

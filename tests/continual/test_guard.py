@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from memscape.continual import Hebbian, Singular, SubspaceGuard
+from memscape.continual import Lateral, Singular, SubspaceGuard
 from memscape.core.errors import InputError
 
 OPTIMIZERS = {
@@ -140,7 +140,7 @@ def test_a_bias_that_is_not_trained_costs_no_exactness():
 
 def test_rank_is_used_up_and_reported():
     model = nn.Sequential(nn.Linear(6, 5, bias=False), nn.ReLU(), nn.Linear(5, 2))
-    guard = SubspaceGuard(model, {"0": Singular(rank=2), "*": Hebbian(rank=1)}, generator=0)
+    guard = SubspaceGuard(model, {"0": Singular(rank=2), "*": Lateral(rank=1)}, generator=0)
     generator = torch.Generator().manual_seed(0)
     for _ in range(2):
         guard.protect([torch.randn(50, 6, generator=generator)])
@@ -206,7 +206,7 @@ def test_what_is_no_number_is_named():
     with pytest.raises(InputError, match="saw 4 NaN or infinite values of 5"):
         guard.protect([torch.full((1, 4), torch.nan)])
     with pytest.raises(InputError, match="rate is nan"):
-        Hebbian(2, rate=float("nan"))
+        Lateral(2, rate=float("nan"))
 
 
 @pytest.mark.parametrize("bias", [False, True])

@@ -6,7 +6,7 @@ import torch
 from memscape.core.errors import InputError
 from memscape.sequence import PRESETS
 from memscape.sequence.language import LanguageModel
-from memscape.tasks import AssociativeRecall, cross_entropy, score
+from memscape.tasks import AssociativeRecall, cross_entropy, evaluate
 from memscape.training import train
 
 TOKENS = torch.randint(12, (2, 11), generator=torch.Generator().manual_seed(0))
@@ -57,7 +57,7 @@ def test_it_learns_to_recall_a_pair_from_its_context():
     train(
         model, cross_entropy, task.batches(64, 0), optimizer=optimizer, steps=40, generator=0, progress=False
     )
-    assert score(model, task, count=200, generator=1).accuracy > 2 * task.chance
+    assert evaluate(model, task, count=200, generator=1).accuracy > 2 * task.chance
 
 
 @pytest.mark.parametrize(

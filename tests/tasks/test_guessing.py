@@ -35,7 +35,7 @@ def by_values(inputs, shown, asked_from):
 
 
 def scored(reader, task):
-    return tasks.score(reader, task, count=1500, generator=0).interval
+    return tasks.evaluate(reader, task, count=1500, generator=0).interval
 
 
 def test_values_without_keys_reach_what_is_said():
@@ -67,7 +67,7 @@ def alone(task, at, value):
 def test_one_part_of_a_composed_key_reaches_what_is_said():
     task = tasks.CompositionalRecall(pairs=6, parts=3, values=4)
     reader = alone(task, range(1, 18, 3), range(2, 18, 3))
-    found = tasks.score(reader, task, count=1000, generator=0)
+    found = tasks.evaluate(reader, task, count=1000, generator=0)
     assert abs(found.accuracy - task.ceilings["one part alone"]) < 0.025
     assert shared_share(9, 3, 4) == pytest.approx(most_frequent_share(3, 4))
 
@@ -75,13 +75,13 @@ def test_one_part_of_a_composed_key_reaches_what_is_said():
 def test_keys_without_contexts_reach_what_is_said():
     task = tasks.JointRecall(contexts=3, keys=2, values=4)
     at = [1 + c * 5 + 1 + 2 * k for c in range(3) for k in range(2)]
-    found = tasks.score(alone(task, at, [i + 1 for i in at]), task, count=1000, generator=0)
+    found = tasks.evaluate(alone(task, at, [i + 1 for i in at]), task, count=1000, generator=0)
     assert abs(found.accuracy - task.ceilings["keys alone"]) < 0.025
 
 
 def test_what_never_overwrites_reaches_what_is_said():
     task = tasks.ForgettingRecall(pairs=6, rewritten=3, symbols=16)
-    found = tasks.score(task.earliest, task, count=1000, generator=0)
+    found = tasks.evaluate(task.earliest, task, count=1000, generator=0)
     assert abs(found.accuracy - task.ceilings["first values alone"]) < 0.025
     assert task.ceilings["pairs without their order"] == pytest.approx(0.5 + 0.5 * most_frequent_share(2, 8))
 
@@ -103,7 +103,7 @@ def test_what_is_hidden_costs(task):
     for name, value in task.ceilings.items():
         assert task.chance < value < task.ceiling, name
     for name, reader in task.baselines().items():
-        assert tasks.score(reader, task, count=50, generator=0).accuracy > task.chance, name
+        assert tasks.evaluate(reader, task, count=50, generator=0).accuracy > task.chance, name
 
 
 def test_nothing_to_choose_from_is_refused():

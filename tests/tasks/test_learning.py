@@ -33,15 +33,15 @@ def learnt(*, steps=30, count=100, every=10, progress=False, **settings):
 def test_the_same_seed_learns_the_same():
     first, second = learnt(generator=3), learnt(generator=3)
     assert torch.equal(first.history.losses, second.history.losses)
-    assert first.score == second.score
+    assert first.evaluation == second.evaluation
     assert not torch.equal(first.history.losses, learnt(generator=4).history.losses)
 
 
 def test_a_reader_without_keys_stays_at_its_ceiling():
     found = learnt(steps=200, count=1000, generator=0, rate=3e-2)
     ceiling = TASK.ceilings["values without keys"]
-    assert found.score.accuracy > 2 * TASK.chance
-    assert found.score.accuracy < ceiling + 0.04
+    assert found.evaluation.accuracy > 2 * TASK.chance
+    assert found.evaluation.accuracy < ceiling + 0.04
     assert found.crossed(0.3) is not None
     assert found.crossed(0.9) is None
 
@@ -56,7 +56,7 @@ def test_the_table_holds_ceilings_baselines_and_chance_beside_what_was_learnt(tm
     found.save(tmp_path / "found.json")
     kept = json.loads((tmp_path / "found.json").read_text())
     assert kept == json.loads(json.dumps(found.to_dict()))
-    assert kept["score"]["accuracy"] == found.score.accuracy
+    assert kept["evaluation"]["accuracy"] == found.evaluation.accuracy
     assert kept["task"]["task"] == "AssociativeRecall"
     assert len(kept["history"]["losses"]) == 30
 

@@ -39,13 +39,13 @@ class TestEveryTask:
         def guess(inputs):
             return kinds[torch.randint(len(kinds), inputs.shape, generator=source)]
 
-        found = tasks.score(guess, task, count=600, generator=2)
+        found = tasks.evaluate(guess, task, count=600, generator=2)
         assert found.interval[0] - 0.02 <= task.chance <= found.interval[1] + 0.02
 
     def test_one_who_knows_the_answers_scores_the_ceiling(self, task):
         batch = task.sample(64, generator=3)
         knowing = torch.nn.functional.one_hot(batch.targets.clamp_min(0), task.vocabulary).float()
-        assert tasks.score(lambda _: knowing, task, count=64, generator=3).accuracy == task.ceiling
+        assert tasks.evaluate(lambda _: knowing, task, count=64, generator=3).accuracy == task.ceiling
 
     def test_its_sizes_make_it_again(self, task):
         settings = task.to_dict()
@@ -75,25 +75,27 @@ def test_most_keys_come_back_soon_at_a_small_power_and_evenly_at_power_one():
 
 def test_a_perfect_induction_head_solves_recall_that_no_noise_disturbs():
     task = tasks.AssociativeRecall(pairs=8)
-    assert tasks.score(task.latest, task, generator=0).accuracy == 1.0
+    assert tasks.evaluate(task.latest, task, generator=0).accuracy == 1.0
 
 
 def test_re_written_keys_tell_an_overwriting_memory_from_one_that_keeps_the_first():
     task = tasks.ForgettingRecall(pairs=8, rewritten=4)
-    assert tasks.score(task.latest, task, generator=0).accuracy == 1.0
-    earliest = tasks.score(task.earliest, task, generator=0).accuracy
+    assert tasks.evaluate(task.latest, task, generator=0).accuracy == 1.0
+    earliest = tasks.evaluate(task.earliest, task, generator=0).accuracy
     assert abs(earliest - (0.5 + 0.5 / 32)) < 0.03  # the half that was not re-written, and chance on the rest
 
 
 def test_the_last_part_of_a_composed_key_does_not_tell_the_value():
     task = tasks.CompositionalRecall(pairs=9, parts=3)  # each second part stands in three keys
-    found = tasks.score(lambda x: tasks.recall.followed(x, latest=True), task, generator=0)
+    found = tasks.evaluate(lambda x: tasks.recall.followed(x, latest=True), task, generator=0)
     assert found.accuracy < 0.5
 
 
 def test_the_same_key_has_another_value_in_each_context():
     task = tasks.JointRecall(contexts=4, keys=3)
-    keys_alone = tasks.score(lambda x: tasks.recall.followed(x, latest=False), task, count=400, generator=0)
+    keys_alone = tasks.evaluate(
+        lambda x: tasks.recall.followed(x, latest=False), task, count=400, generator=0
+    )
     assert abs(keys_alone.accuracy - (0.25 + 0.75 / 16)) < 0.03
 
 
@@ -106,13 +108,13 @@ def test_selective_copies_come_in_the_order_in_which_they_were_shown():
 
 def test_logits_and_answers_are_scored_alike_and_anything_else_is_refused():
     task = tasks.AssociativeRecall(pairs=4)
-    as_logits = tasks.score(
+    as_logits = tasks.evaluate(
         lambda x: torch.nn.functional.one_hot(task.latest(x), task.vocabulary).float(), task, generator=0
     )
     assert as_logits.accuracy == 1.0
     assert as_logits.loss > 0
     with pytest.raises(InputError, match=r"logits \(b, t, 64\)"):
-        tasks.score(lambda x: torch.zeros(*x.shape, 3), task, generator=0)
+        tasks.evaluate(lambda x: torch.zeros(*x.shape, 3), task, generator=0)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ def test_least_squares_finds_a_stationary_law_and_ignorance_stays_at_or_above_on
 def test_forgetting_helps_where_the_law_drifts_and_hurts_where_it_stays():
     drifting = Regression("drifting", size=4, length=150, memory=20).sample(48, generator=0)
     stays = Regression("stationary", size=4, length=150).sample(48, generator=0)
-    late, keeps, forgets = slice(-50, None), ridge(0.1), ridge(0.1, decay=0.9)
+    late, keeps, forgets = slice(-50, None), ridge(0.1), ridge(0.1, retention=0.9)
     assert errors(forgets, drifting)[late].mean() < 0.7 * errors(keeps, drifting)[late].mean()
     assert errors(forgets, stays)[late].mean() > errors(keeps, stays)[late].mean()
 

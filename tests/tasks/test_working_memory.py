@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from memscape.core.errors import InputError
-from memscape.tasks import score
+from memscape.tasks import evaluate
 from memscape.tasks import working_memory as wm
 from memscape.tasks.working_memory_stores import opened
 
@@ -25,7 +25,7 @@ def test_there_are_ten_and_their_names_say_that_stimuli_differ():
 @settings(max_examples=60)
 def test_a_table_answers_every_trial(name, half, delay, seed):
     task = wm.task(name, size=2 * half, delay=delay)
-    found = score(task.reader(wm.Table()), task, count=20, generator=seed)
+    found = evaluate(task.reader(wm.Table()), task, count=20, generator=seed)
     assert found.accuracy == 1.0
     assert found.chance < 0.6
 
@@ -99,7 +99,7 @@ def test_a_delta_store_takes_the_old_item_out_and_a_hebb_store_adds():
 def test_an_untrained_network_guesses_among_nine_items():
     task = wm.task("serial-recall-style", size=5)
     right = [
-        score(wm.RecurrentReader(task, 16, generator=s), task, count=60, generator=s).accuracy
+        evaluate(wm.RecurrentReader(task, 16, generator=s), task, count=60, generator=s).accuracy
         for s in range(20)
     ]
     values = torch.tensor(right)

@@ -88,7 +88,7 @@ class _Moments:
 
 
 @dataclass(frozen=True)
-class Hebbian(Basis):
+class Lateral(Basis):
     """What lateral weights learn by Oja's rule while rows stream by (HLOP, Xiao et al. 2024).
 
     Args:
@@ -100,7 +100,7 @@ class Hebbian(Basis):
 
     Cost: O(k n) memory for each layer, O(passes b k n) for rows seen.
 
-    >>> Hebbian(rank=30).passes
+    >>> Lateral(rank=30).passes
     3
     """
 

@@ -33,7 +33,7 @@ class SubspaceGuard:
     Args:
         model: what is guarded; every Linear, Conv1d/2d/3d, Embedding, MultiheadAttention, transformers'
             Conv1D and every type known to `engrams.register`.
-        basis: `Singular(rank or share)` or `Hebbian(rank)`; or a mapping from patterns of layer names to
+        basis: `Singular(rank or share)` or `Lateral(rank)`; or a mapping from patterns of layer names to
             bases, the first that fits.
         reading: from what a linear layer sees (batch, ..., width) to the rows that are protected; None takes
             all of them as they are. A network of spiking units protects traces, not single spikes.

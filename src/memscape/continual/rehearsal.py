@@ -23,7 +23,7 @@ class Schedule(ABC):
     def probabilities(self, learned: int) -> Float[Tensor, " k"]:
         """Return the probability of each of the `learned` old tasks, the oldest first. O(k).
 
-        >>> Power(1.0).probabilities(2)
+        >>> PowerLaw(1.0).probabilities(2)
         tensor([0.3333, 0.6667])
         """
         lags = torch.arange(require_count(learned, "learned"), 0, -1)
@@ -33,7 +33,7 @@ class Schedule(ABC):
     def counts(self, learned: int, total: int, *, generator: Generator = None) -> Int[Tensor, " k"]:
         """Return how many of `total` rehearsed rows each old task gives, drawn from its probability.
 
-        >>> int(Power(1.0).counts(5, 300, generator=0).sum())
+        >>> int(PowerLaw(1.0).counts(5, 300, generator=0).sum())
         300
         """
         chosen = torch.multinomial(
@@ -46,7 +46,7 @@ class Schedule(ABC):
 
 
 @dataclass(frozen=True)
-class Power(Schedule):
+class PowerLaw(Schedule):
     """$P(s) \\propto (t - s)^{-b}$: old tasks fade like human memories do (Gandhi et al. 2024)."""
 
     exponent: float = 1.0
@@ -97,7 +97,7 @@ class Rehearsal:
     """While a task is learned, `count` rows of older tasks are mixed in, chosen by a schedule.
 
     Args:
-        schedule: `Power`, `Fading`, `Recent`, `Uniform`, or one of your own.
+        schedule: `PowerLaw`, `Fading`, `Recent`, `Uniform`, or one of your own.
         count: rehearsed rows for each new task.
     """
 

@@ -12,7 +12,7 @@ from torch import nn
 from memscape.continual import (
     Course,
     Fading,
-    Power,
+    PowerLaw,
     Recent,
     Rehearsal,
     Schedule,
@@ -32,7 +32,7 @@ SCHEDULES: dict[str, Schedule | None] = {
     "none": None,
     "recent": Recent(),
     "exponential": Fading(1.0),
-    "power": Power(1.0),
+    "power": PowerLaw(1.0),
     "uniform": Uniform(),
 }
 

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from memscape.continual import Basis, Course, Hebbian, Singular, SubspaceGuard, Task, learn, permuted
+from memscape.continual import Basis, Course, Lateral, Singular, SubspaceGuard, Task, learn, permuted
 from memscape.core.intervals import mean_interval
 from memscape.core.random import derived
 from memscape.patterns.installed import fashion_mnist
@@ -154,7 +154,7 @@ def course(
 def courses(network: str, guard: str, first: int, count: int) -> tuple[Course, ...]:
     """Return the courses of `count` seeds from `first` on; measured once, used by several claims."""
     build = {"rate": rate_network, "spiking": spiking_network, "alignment": alignment_network}[network]
-    basis = {"none": None, "svd": Singular, "oja": Hebbian}[guard]
+    basis = {"none": None, "svd": Singular, "oja": Lateral}[guard]
     rate, epochs = TRAINING[network]
     return tuple(course(build, basis, first + i, rate=rate, epochs=epochs) for i in range(count))
 

@@ -58,7 +58,7 @@ def reader(read: Read, reach: int | None = None) -> Predictor:
 BETAS = (0.0, 1.0, 4.0, 8.0, 16.0, 32.0)
 RIDGES = (0.01, 0.1, 1.0, 10.0)
 REACHES = (None, 8, 16, 32, 64, 128)
-DECAYS = (0.99, 0.98, 0.95, 0.9, 0.85, 0.8)
+RETENTIONS = (0.99, 0.98, 0.95, 0.9, 0.85, 0.8)
 Choice = tuple[str, Predictor]
 
 
@@ -76,8 +76,8 @@ def _local(reaches: Sequence[int | None]) -> list[Choice]:
     ]
 
 
-def _ridge(decays: Sequence[float]) -> list[Choice]:
-    return [(f"ridge {r:g}, decay {d:g}", ridge(r, d)) for r in RIDGES for d in decays]
+def _ridge(retentions: Sequence[float]) -> list[Choice]:
+    return [(f"ridge {r:g}, retention {d:g}", ridge(r, d)) for r in RIDGES for d in retentions]
 
 
 def _late(predict: Predictor, pairs: Pairs) -> Tensor:
@@ -163,7 +163,7 @@ def drifting(seed: int, *, streams: int = 32, length: int = 256, memory: float =
 def drifting_forgetting(seed: int, *, streams: int = 32, length: int = 256, memory: float = 64.0) -> Measured:
     """Return the ratio of errors on a drifting law against ridge regression with exponential weights."""
     task = Regression("drifting", size=8, length=length, memory=memory)
-    readers = {"local linear": _local(REACHES), "forgetting ridge": _ridge(DECAYS)}
+    readers = {"local linear": _local(REACHES), "forgetting ridge": _ridge(RETENTIONS)}
     note = ": the law is linear at every moment, so weighting by place in x buys nothing"
     return raced(task, readers, seed, streams).against(("forgetting ridge",), seed, note)
 

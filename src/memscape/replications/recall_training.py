@@ -42,12 +42,12 @@ def best_of(
         run = trained(task, spec, each, **settings)
         runs.append(run)
         last = float(run.history.losses[-20:].mean())
-        row = {"seed": each, "accuracy": run.score.accuracy, "loss": last, "steps": run.history.steps}
+        row = {"seed": each, "accuracy": run.evaluation.accuracy, "loss": last, "steps": run.history.steps}
         crossed = {f"{share} by step": run.crossed(share) or "never" for share in (0.5, 0.9)}
         rows.append({**row, **crossed, "CPU s": round(time.process_time() - started, 1)})
-    best = max(runs, key=lambda run: run.score.accuracy).score
+    best = max(runs, key=lambda run: run.evaluation.accuracy).evaluation
     ceilings = "".join(f"; {name} {value:.3f}" for name, value in task.ceilings.items())
-    shown = ", ".join(f"{run.score.accuracy:.3f}" for run in runs)
+    shown = ", ".join(f"{run.evaluation.accuracy:.3f}" for run in runs)
     note = f"{seeds} seeds: {shown}; {best.count:,} answers each; chance {best.chance:.3f}"
     sizes = ", ".join(f"{name} {value}" for name, value in list(task.to_dict().items())[1:])
     law = f"{type(task).__name__}: {sizes}"

@@ -11,7 +11,7 @@ import torch
 from memscape.core.intervals import mean_interval
 from memscape.core.random import derived
 from memscape.replications.claim import Measured, claim
-from memscape.tasks import score
+from memscape.tasks import evaluate
 from memscape.tasks import working_memory as wm
 
 WHERE = "arXiv 2307.10768, abstract; bars are ours"
@@ -104,7 +104,7 @@ def untrained(seed: int, *, networks: int = 40, count: int = 200) -> Measured:
     right = []
     for number in range(networks):
         reader = wm.RecurrentReader(on, 32, generator=derived(seed, 30, number))
-        right.append(score(reader, on, count=count, generator=derived(seed, 31, number)).accuracy)
+        right.append(evaluate(reader, on, count=count, generator=derived(seed, 31, number)).accuracy)
     value, ends = mean_interval(right)
     error = (ends[1] - ends[0]) / 2 / 2.02
     apart = abs(value - 1 / 9) / error if error else math.inf

@@ -15,8 +15,8 @@ from memscape.tasks.recall import ForgettingRecall as ForgettingRecall
 from memscape.tasks.recall import MultiQueryRecall as MultiQueryRecall
 from memscape.tasks.relations import ObjectQuestions as ObjectQuestions
 from memscape.tasks.streams import KeyValueStream as KeyValueStream
-from memscape.tasks.tokens import Score as Score
+from memscape.tasks.tokens import Evaluation as Evaluation
 from memscape.tasks.tokens import Tokens as Tokens
 from memscape.tasks.tokens import TokenTask as TokenTask
 from memscape.tasks.tokens import cross_entropy as cross_entropy
-from memscape.tasks.tokens import score as score
+from memscape.tasks.tokens import evaluate as evaluate

@@ -1,4 +1,4 @@
-"""Learning a task over tokens: the one loop, always in the same way, and the score on fresh sequences."""
+"""Learning a task over tokens: the one loop, always in the same way, and an evaluation on fresh sequences."""
 
 import json
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from memscape.core.arrays import require_count, require_fraction
 from memscape.core.files import write_whole
 from memscape.core.progress import ProgressOption
 from memscape.core.random import Generator, derived, draw_seed
-from memscape.tasks.tokens import Score, TokenTask, cross_entropy, score
+from memscape.tasks.tokens import Evaluation, TokenTask, cross_entropy, evaluate
 from memscape.training import History, train
 from memscape.training.selecting import falling
 
@@ -26,15 +26,15 @@ class Learned:
 
     Attributes:
         task: what was learnt.
-        score: on fresh sequences, after the last step.
-        baselines: what simple readers score on as many sequences.
+        evaluation: on fresh sequences, after the last step.
+        baselines: what simple readers reach on as many sequences.
         history: the course; `watched` holds the accuracy on 64 sequences every so often.
         settings: steps, batch, rate and what else was chosen.
     """
 
     task: TokenTask
-    score: Score
-    baselines: dict[str, Score]
+    evaluation: Evaluation
+    baselines: dict[str, Evaluation]
     history: History = field(repr=False)
     settings: dict[str, float]
 
@@ -52,7 +52,7 @@ class Learned:
         """Return name and accuracy: the module, its ceilings, the baselines, chance."""
         ceilings = [(f"ceiling: {name}", value) for name, value in self.task.ceilings.items()]
         simple = [(f"baseline: {name}", found.accuracy) for name, found in self.baselines.items()]
-        top = [("trained", self.score.accuracy), ("ceiling", self.task.ceiling)]
+        top = [("trained", self.evaluation.accuracy), ("ceiling", self.task.ceiling)]
         return [*top, *ceilings, *simple, ("chance", self.task.chance)]
 
     def table(self) -> str:
@@ -62,13 +62,15 @@ class Learned:
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain Python values, ready for JSON."""
-        loss = self.score.to_dict() | {"interval": list(self.score.interval)}
+        found = self.evaluation.to_dict() | {"interval": list(self.evaluation.interval)}
         crossed = {f"{share:g}": self.crossed(share) for share in SHARES}
-        readers = {name: found.accuracy for name, found in self.baselines.items()}
-        parts = {"task": self.task.to_dict(), "settings": self.settings, "score": loss, "crossed": crossed}
-        return parts | {
+        return {
+            "task": self.task.to_dict(),
+            "settings": self.settings,
+            "evaluation": found,
+            "crossed": crossed,
             "ceilings": self.task.ceilings,
-            "baselines": readers,
+            "baselines": {name: one.accuracy for name, one in self.baselines.items()},
             "history": self.history.to_dict(),
         }
 
@@ -81,7 +83,7 @@ class Learned:
         name = type(self.task).__name__
         ended = "" if self.complete else ", ended early"
         steps = ", ".join(f"{share:g} by step {self.crossed(share) or 'never'}" for share in SHARES)
-        return f"{name} after {self.history.steps} steps{ended}: {self.score}; {steps}\n{self.table()}"
+        return f"{name} after {self.history.steps} steps{ended}: {self.evaluation}; {steps}\n{self.table()}"
 
 
 def learn(
@@ -91,13 +93,13 @@ def learn(
     steps: int = 400,
     batch: int = 64,
     rate: float = 1e-2,
-    decay: float = 0.1,
+    weight_decay: float = 0.1,
     count: int = 500,
     every: int = 40,
     generator: Generator = None,
     progress: ProgressOption = None,
 ) -> Learned:
-    """Return what a module learns of a task: AdamW, a cosine to 0, then the score on fresh sequences.
+    """Return what a module learns of a task: AdamW, a cosine to 0, then an evaluation on fresh sequences.
 
     The module is trained in place. At few steps the accuracy tells *when* a model finds the solution, not how
     much its memory holds; `streams` measures that without training.
@@ -108,10 +110,10 @@ def learn(
         steps: of training.
         batch: sequences a step.
         rate: the learning rate at the start.
-        decay: weight decay.
-        count: sequences of the score.
+        weight_decay: of AdamW.
+        count: sequences of the evaluation.
         every: steps between looks at the accuracy.
-        generator: seed of the batches and of the score.
+        generator: seed of the batches and of the evaluation.
         progress: a bar, a callable, or None for a bar in a terminal when it takes long.
 
     Raises:
@@ -128,7 +130,7 @@ def learn(
     """
     require_fraction(rate, "rate", low=1e-12, high=1e6)
     seed, every = draw_seed(generator), require_count(every, "every")
-    optimizer = torch.optim.AdamW(module.parameters(), rate, weight_decay=decay)
+    optimizer = torch.optim.AdamW(module.parameters(), rate, weight_decay=weight_decay)
     history = train(
         module,
         cross_entropy,
@@ -137,14 +139,21 @@ def learn(
         steps=steps,
         generator=seed,
         schedule=falling(steps),
-        watch=lambda one: {"accuracy": score(one, task, count=64, generator=derived(seed, 3)).accuracy},
+        watch=lambda one: {"accuracy": evaluate(one, task, count=64, generator=derived(seed, 3)).accuracy},
         every=every,
         progress=progress,
     )
-    found = score(module, task, count=count, generator=derived(seed, 2))
+    found = evaluate(module, task, count=count, generator=derived(seed, 2))
     simple = {
-        name: score(reader, task, count=count, generator=derived(seed, 2))
+        name: evaluate(reader, task, count=count, generator=derived(seed, 2))
         for name, reader in task.baselines().items()
     }
-    settings = {"steps": steps, "batch": batch, "rate": rate, "decay": decay, "count": count, "seed": seed}
+    settings = {
+        "steps": steps,
+        "batch": batch,
+        "rate": rate,
+        "weight_decay": weight_decay,
+        "count": count,
+        "seed": seed,
+    }
     return Learned(task, found, simple, history, settings)

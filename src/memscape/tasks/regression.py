@@ -136,17 +136,17 @@ def errors(predict: Predictor, pairs: Pairs) -> Float[Tensor, " t"]:
     return (found - pairs.clean).square().mean((0, 2)) / pairs.clean.square().mean()
 
 
-def ridge(strength: float = 0.1, decay: float = 1.0) -> Predictor:
+def ridge(strength: float = 0.1, retention: float = 1.0) -> Predictor:
     """Return the predictor that fits a linear law to the pairs so far: the best one for a stationary law.
 
     Args:
         strength: ridge, at least 0; the noise's variance is the best one for laws of unit variance.
-        decay: weight of a pair that is one step older, in (0, 1].
+        retention: weight of a pair that is one step older, in (0, 1].
 
     O(t d^3).
     """
     require_fraction(strength, "strength", high=1e12)
-    require_fraction(decay, "decay", low=1e-9)
+    require_fraction(retention, "retention", low=1e-9)
 
     def predict(x: Tensor, y: Tensor) -> Tensor:
         b, _, d = x.shape
@@ -155,8 +155,8 @@ def ridge(strength: float = 0.1, decay: float = 1.0) -> Predictor:
         eye, out = (strength + 1e-9) * torch.eye(d, dtype=torch.float64), []
         for now, then in zip(x.double().unbind(1), y.double().unbind(1), strict=True):
             out.append((now[:, None] @ torch.linalg.solve(second + eye, cross))[:, 0])
-            second = decay * second + now[:, :, None] * now[:, None]
-            cross = decay * cross + now[:, :, None] * then[:, None]
+            second = retention * second + now[:, :, None] * now[:, None]
+            cross = retention * cross + now[:, :, None] * then[:, None]
         return torch.stack(out, 1).to(y)
 
     return predict

@@ -1,6 +1,6 @@
 """What a task over tokens is.
 
-Sequences, where an answer is asked, the best that can be had, and the score.
+Sequences, where an answer is asked, the best that can be had, and how well a module does.
 """
 
 from abc import ABC, abstractmethod
@@ -90,7 +90,7 @@ class TokenTask(ABC):
 
 
 @dataclass(frozen=True)
-class Score:
+class Evaluation:
     """How often a reader was right.
 
     Attributes:
@@ -139,14 +139,14 @@ def cross_entropy(module: nn.Module, batch: Tokens, generator: torch.Generator |
     return F.cross_entropy(logits.flatten(0, 1), batch.targets.flatten().to(logits.device))
 
 
-def score(
+def evaluate(
     reader: nn.Module | Callable[[Tensor], Any],
     task: TokenTask,
     *,
     count: int = 256,
     batch: int = 64,
     generator: Generator = None,
-) -> Score:
+) -> Evaluation:
     """Return how often a reader answers a task's questions right, on fresh sequences.
 
     Args:
@@ -164,7 +164,7 @@ def score(
 
     >>> from memscape.tasks import AssociativeRecall
     >>> task = AssociativeRecall(pairs=4)
-    >>> score(task.latest, task, count=64, generator=0).accuracy
+    >>> evaluate(task.latest, task, count=64, generator=0).accuracy
     1.0
     """
     source = resolve(generator)
@@ -186,7 +186,7 @@ def score(
         reader.train()
     loss = total / asked if with_loss else float("nan")
     low, high = share_interval([right], asked)[0].tolist()
-    return Score(right / asked, (low, high), task.chance, task.ceiling, asked, loss)
+    return Evaluation(right / asked, (low, high), task.chance, task.ceiling, asked, loss)
 
 
 def _logits(module: Callable[[Tensor], Any], inputs: Int[Tensor, "b t"]) -> Tensor:

@@ -18,7 +18,7 @@ from memscape.core.errors import InputError
 from memscape.core.intervals import share_interval
 from memscape.core.progress import ProgressOption
 from memscape.core.random import Generator, derived, draw_seed, resolve
-from memscape.tasks.tokens import cross_entropy, score
+from memscape.tasks.tokens import cross_entropy, evaluate
 from memscape.tasks.working_memory_spatial import (
     SpatialCoordination,
     SpatialFreeRecall,
@@ -158,7 +158,7 @@ def span(
     for number, value in enumerate(values):
         now = task(name, **{knob: value, **others})
         reader = _reader(solver, now, derived(seed, number, 0))
-        scores.append(score(reader, now, count=count, batch=256, generator=derived(seed, number, 1)))
+        scores.append(evaluate(reader, now, count=count, batch=256, generator=derived(seed, number, 1)))
     return Span(
         name,
         knob,
@@ -296,7 +296,7 @@ def learning_curve(
     seed = draw_seed(generator)
 
     def watch(module: nn.Module) -> dict[str, float]:
-        return {"accuracy": score(module, on, count=count, generator=derived(seed, 1)).accuracy}
+        return {"accuracy": evaluate(module, on, count=count, generator=derived(seed, 1)).accuracy}
 
     return train(
         module,

@@ -8,7 +8,7 @@ from memscape.core.errors import MemscapeError
 from memscape.testing.subject import Subject
 
 
-class Check(NamedTuple):
+class Law(NamedTuple):
     """A law of the suite: its name and what it says."""
 
     name: str
@@ -29,22 +29,22 @@ class ConformanceError(MemscapeError, AssertionError):
 
 
 @dataclass(frozen=True)
-class Law:
-    """A check with what it needs and what it does."""
+class Rule:
+    """A law with what it needs and what finds it broken."""
 
-    check: Check
+    law: Law
     applies: Callable[[Subject], bool]
     broken: Callable[[Subject], Iterator[str]]
 
 
-REGISTERED: dict[str, Law] = {}
+REGISTERED: dict[str, Rule] = {}
 
 
 def law(name: str, sentence: str, applies: Callable[[Subject], bool]) -> Callable[[Any], Any]:
     """Decorator: register a function that yields what it found broken, in words with numbers."""
 
     def add(broken: Callable[[Subject], Iterator[str]]) -> Callable[[Subject], Iterator[str]]:
-        REGISTERED[name] = Law(Check(name, sentence), applies, broken)
+        REGISTERED[name] = Rule(Law(name, sentence), applies, broken)
         return broken
 
     return add

@@ -11,25 +11,25 @@ from memscape.core.random import Generator, draw_seed
 
 # Importing these registers their laws, in this order.
 from memscape.testing import changes, energies, files, recalls, refusals  # noqa: F401
-from memscape.testing.laws import REGISTERED, Check, ConformanceError, Law
+from memscape.testing.laws import REGISTERED, ConformanceError, Law, Rule
 from memscape.testing.subject import Subject, subject
 
 MOST = 3
 """Ways in which one law is broken that are reported."""
 
 
-def checks() -> list[Check]:
+def checks() -> list[Law]:
     """Return all laws of the suite as (name, sentence).
 
     >>> checks()[0].name
     'recalls from damage'
     """
-    return [law.check for law in REGISTERED.values()]
+    return [rule.law for rule in REGISTERED.values()]
 
 
 def check_memory(
     make: Callable[[Tensor], Any], patterns: Tensor | None = None, *, generator: Generator = 0
-) -> list[Check]:
+) -> list[Law]:
     """Return the laws that were checked, all of them kept; raise `ConformanceError` where one is broken.
 
     Which laws apply follows from what the memory can do (the protocols of `memscape.core.memory`: storing,
@@ -56,19 +56,19 @@ def check_memory(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", MemscapeWarning)
         examined = subject(make, patterns, draw_seed(generator))
-        made = [law for law in REGISTERED.values() if law.applies(examined)]
-        broken = [(law.check.name, found) for law in made for found in _broken(law, examined)]
+        made = [rule for rule in REGISTERED.values() if rule.applies(examined)]
+        broken = [(rule.law.name, found) for rule in made for found in _broken(rule, examined)]
     if broken:
         name = type(examined.memory).__name__
         sizes = f"{name} ({examined.count} patterns of {examined.units} units, seed {examined.seed})"
         raise ConformanceError(sizes, broken, len(made))
-    return [law.check for law in made]
+    return [rule.law for rule in made]
 
 
-def _broken(law: Law, examined: Subject) -> list[str]:
+def _broken(rule: Rule, examined: Subject) -> list[str]:
     found: list[str] = []
     try:
-        for sentence in law.broken(examined):
+        for sentence in rule.broken(examined):
             found.append(sentence)
             if len(found) == MOST:
                 break

@@ -20,7 +20,7 @@ TEACHERS = ("supervised", "unsupervised")
 
 
 @dataclass(frozen=True)
-class Learned:
+class ArchetypeRecall:
     """How well archetypes are recalled from memories of their examples.
 
     Attributes:
@@ -70,7 +70,7 @@ def archetype_overlap(
     teacher: str = "supervised",
     networks: int = 8,
     generator: Generator = None,
-) -> Learned:
+) -> ArchetypeRecall:
     r"""Return how near a memory of noisy examples stays to their archetype, by Monte Carlo at T = 0.
 
     The wells are $-\sum_\mu (\bar\eta^\mu \cdot s)^k$ with a teacher, $\bar\eta^\mu$ the mean of the M
@@ -113,7 +113,7 @@ def archetype_overlap(
     mean, (low, high) = mean_interval(found.tolist())
     settings: dict[str, Any] = {"units": n, "count": p, "examples": m, "quality": r, "degree": k}
     settings |= {"teacher": teacher, "networks": networks, "seed": seed}
-    return Learned(mean, low, high, dataset_entropy(m, r), settings)
+    return ArchetypeRecall(mean, low, high, dataset_entropy(m, r), settings)
 
 
 def _network(n: int, p: int, m: int, r: float, degree: int, teacher: str, seed: int, index: int) -> float:
