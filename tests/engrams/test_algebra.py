@@ -66,15 +66,51 @@ def test_all_engrams_together_are_the_weights_on_the_data(lab, seed):
     assert left.norm() <= 1e-3 * (x @ model.weight.T).norm()
 
 
-def test_a_ridge_keeps_what_its_formula_says(lab):
-    """Sum of all engrams = W T (T + eps)^-1."""
-    x, y = lab.rows(80, 6), torch.arange(80) % 2
+@given(order=st.integers(1, 5), ridge=st.floats(0.01, 10), seed=st.integers(0, 99))
+def test_a_ridge_keeps_what_its_formula_says(lab, order, ridge, seed):
+    """Sum of all engrams = W (1 - (eps / (T + eps))^m): iterated Tikhonov regularisation of order m."""
+    x, y = lab.rows(80, 6, seed), torch.arange(80) % 2
     model, stats = one_layer(x, y)
-    total = x.T @ x
-    eps = 0.05 * total.diagonal().mean() * torch.eye(6, dtype=x.dtype)
-    whole = change(stats.engram(0, ridge=0.05) + stats.engram(1, ridge=0.05), "model")[0]
-    wanted = model.weight @ total @ torch.linalg.inv(total + eps)
+    total, eye = x.T @ x, torch.eye(6, dtype=x.dtype)
+    eps = ridge * total.diagonal().mean() * eye
+    whole = change(sum(stats.engram(c, ridge=ridge, order=order) for c in (0, 1)), "model")[0]
+    left = torch.linalg.matrix_power(eps @ torch.linalg.inv(total + eps), order)
+    wanted = model.weight @ (eye - left)
     assert (whole - wanted).norm() <= 1e-9 * wanted.norm()
+
+
+@pytest.mark.parametrize("count", [3, 40], ids=["few rows", "a matrix"])
+def test_each_order_solves_for_what_the_ones_before_left(lab, count):
+    """The engram of order m + 1 is that of order m plus the ridge solution of its residual."""
+    x, y = lab.rows(80, 12), (torch.arange(80) >= count).long()
+    model, stats = one_layer(x, y, outputs=9)
+    total, target = x.T @ x, model.weight.detach() @ x[y == 0].T @ x[y == 0]
+    damped = total + 0.2 * total.diagonal().mean() * torch.eye(12, dtype=x.dtype)
+    for order in (1, 2, 3):
+        before, after = (change(stats.engram(0, ridge=0.2, order=m), "model")[0] for m in (order, order + 1))
+        step = (target - before @ total) @ torch.linalg.inv(damped)
+        assert (after - before - step).norm() <= 1e-9 * after.norm()
+
+
+def test_a_truncated_engram_of_any_order_tends_to_the_whole_one(lab):
+    x, y = lab.rows(60, 8), torch.arange(60) % 2
+    _, stats = one_layer(x, y, outputs=8)
+    whole = change(stats.engram(0, order=3), "model")[0]
+    errors = [
+        float((x @ (change(stats.engram(0, order=3, rank=rank), "model")[0] - whole).T).norm())
+        for rank in (1, 3, 5, 7)
+    ]
+    assert errors == sorted(errors, reverse=True)
+    assert torch.allclose(change(stats.engram(0, order=3, rank=8), "model")[0], whole, atol=1e-12)
+
+
+def test_the_published_estimator_has_no_order(lab):
+    x, y = lab.rows(60, 8), torch.arange(60) % 2
+    _, stats = one_layer(x, y)
+    one, two = (change(stats.engram(0, solver="pinv", order=m), "model") for m in (1, 2))
+    assert torch.equal(one, two)
+    with pytest.raises(InputError, match="order"):
+        stats.engram(0, order=0)
 
 
 @given(count=st.integers(2, 11), seed=st.integers(0, 99))
@@ -135,7 +171,7 @@ def test_the_reading_of_few_rows_equals_that_of_their_matrix(lab, options):
     total = b.T @ b
     if not options:
         total = total + 0.05 * total.diagonal().mean() * torch.eye(30, dtype=x.dtype)
-    delta = stats.engram(0, bias=False, ridge=0.05, **options).delta("model")
+    delta = stats.engram(0, bias=False, ridge=0.05, order=1, **options).delta("model")
     assert delta.left.shape[2] == 6
     wanted = model.weight @ a.T @ a @ torch.linalg.inv(total)
     assert (delta.dense()[0] - wanted).norm() <= 1e-9 * wanted.norm()

@@ -12,9 +12,12 @@ from memscape.engrams.deltas import LowRank
 from memscape.engrams.engram import Engram
 from memscape.engrams.handlers import FULL
 from memscape.engrams.inspection import Site, bare
-from memscape.engrams.solving import RIDGE, Solution, solve
+from memscape.engrams.solving import Solution, solve
 from memscape.engrams.statistics import Statistics
 from memscape.engrams.terms import ConceptTerm, HeldTerm, whole_weight
+
+WRITTEN = 0.05
+"""The default ridge of what is written in: small, since it keeps the layer from answering as told."""
 
 
 def insertion(
@@ -24,7 +27,7 @@ def insertion(
     *,
     layer: str,
     reference_weight: float = 1.0,
-    ridge: float = RIDGE,
+    ridge: float = WRITTEN,
 ) -> Engram:
     """Return the engram that makes one layer answer keys with values, and disturbs its other inputs least.
 

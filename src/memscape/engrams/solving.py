@@ -19,18 +19,19 @@ from memscape.engrams.inputs import InputMoments, ordered
 from memscape.engrams.labelling import Concept
 from memscape.engrams.moments import Diagonal, Rows
 
-RIDGE = 5e-2
-"""The default ridge in units of the mean diagonal of the total.
+RIDGE = 0.3
+"""The default ridge in units of the mean diagonal of the total, for the default `ORDER`.
 
-Found with `python -m benchmarks ridge` on generated pictures, mixtures and wine: of eleven values between
-1e-4 and 1 it leaves the least (accuracy on the erased class plus what the others lose);
-docs/concepts/engrams.md has the table.
+Both were found with `python -m benchmarks.ridge` on generated pictures, mixtures and wine, by what is left of
+an erased class and what the others lose; docs/concepts/engrams.md has the table.
 """
+ORDER = 2
+"""How often the default solves: each time for what the solves before have left."""
 GUARD = 1e-9
 """Keeps the share of a token that never came at 0 / 0 = 0."""
 KEPT = 2**28
 """Bytes of factors that are kept for the next concept."""
-CHUNK = 2**26
+CHUNK = 2**25
 """Bytes of a weight's rows that are solved at a time: rows do not see each other."""
 
 
@@ -42,6 +43,9 @@ class Solution:
         solver: "ridge" (default), "pinv" (the published estimator: eigenvalues above `rtol` of the largest),
             or "nullspace" (hard: only directions in which the reference is silent; fragile).
         ridge: epsilon, relative to the mean diagonal of the total; at least 0.
+        order: how often the ridge is solved, at least 1, each time for what is left: with
+            $R = (\\Sigma^+ + \\lambda\\Sigma^- + \\varepsilon I)^{-1}$ order 2 is $R + \\varepsilon R^2$.
+            It damps small directions as a larger epsilon does and takes less from the large ones.
         rtol: cut of "pinv" and "nullspace", relative to the largest eigenvalue.
         reference_weight: lambda, the weight of the reference rows; above 1 spares more, below 1 erases more.
         bias: edit biases too, as the weight of an appended 1; None is True for "ridge", False else.
@@ -50,6 +54,7 @@ class Solution:
 
     solver: str = "ridge"
     ridge: float = RIDGE
+    order: int = ORDER
     rtol: float = 1e-6
     reference_weight: float = 1.0
     bias: bool | None = None
@@ -66,6 +71,7 @@ class Solution:
             raise InputError(
                 f"reference_weight is {self.reference_weight}; it must be a finite number above 0"
             )
+        require_count(self.order, "order")
         if self.rank is not None:
             require_count(self.rank, "rank")
 
@@ -87,6 +93,10 @@ class Solution:
 class Inverse(ABC):
     """$T^{-1} = w w^T$, by a factor w."""
 
+    def corrected(self, rows: Float[Tensor, "g o e"], order: int) -> Float[Tensor, "g o e"]:
+        """Return the rows whose product with $T^{-1}$ is that of the rows with the operator of an order."""
+        return rows
+
     @abstractmethod
     def apply(self, rows: Float[Tensor, "g o e"]) -> Float[Tensor, "g o e"]:
         """Return rows $T^{-1}$."""
@@ -107,9 +117,16 @@ class Inverse(ABC):
 
 @dataclass(frozen=True)
 class CholeskyInverse(Inverse):
-    """w is the inverse transpose of the Cholesky factor L."""
+    """w is the inverse transpose of the Cholesky factor L; `level` is the ridge in each block of $T$."""
 
     factor: Float[Tensor, "g e e"]
+    level: Float[Tensor, "g 1 1"]
+
+    def corrected(self, rows: Float[Tensor, "g o e"], order: int) -> Float[Tensor, "g o e"]:
+        made = rows
+        for _ in range(order - 1):  # iterated Tikhonov: what a solve leaves is epsilon times what it gives
+            made = self.apply(made).mul_(self.level).add_(rows)
+        return made
 
     def apply(self, rows: Float[Tensor, "g o e"]) -> Float[Tensor, "g o e"]:
         if self.factor.device.type != "cpu":
@@ -133,7 +150,7 @@ class CholeskyInverse(Inverse):
 
 @dataclass(frozen=True)
 class EigenInverse(Inverse):
-    """w (g, e, k) from eigenvectors, those of small eigenvalues left out."""
+    """w (g, e, k) from eigenvectors, those of small eigenvalues left out. A second solve finds nothing."""
 
     root: Float[Tensor, "g e k"]
 
@@ -190,7 +207,8 @@ def solve(
         key: names the input among them.
 
     Sums run over concepts in their canonical order, so the order of a user's additions cannot be seen.
-    O(d^3 / 3) for a new total, O(o d^2) for each concept, O(n d^2) where the concept kept n rows only.
+    O(d^3 / 3) for a new total, O(m o d^2) for each concept at order m, O(m n d^2) where the concept kept n
+    rows only.
     """
     present = {c: shares[c] for c in ordered(shares) if c in moments.concepts}
     if part.kind != FULL:
@@ -203,22 +221,31 @@ def solve(
         inverse = inverses.get(held, lambda: _inverse(moments.total(bias), solution))
     else:
         inverse = _inverse(_weighted(moments, present, solution, bias), solution)
-    if solution.rank is None and (thin := _thin(moments, weight, present, inverse, bias)) is not None:
-        return thin
+    if solution.rank is None:
+        thin = _thin(moments, weight, present, inverse, bias, solution.order)
+        if thin is not None:
+            return thin
     if solution.rank is None or solution.rank >= min(weight.shape[1:]):
-        return Dense(_by_rows(moments, weight, present, inverse, bias))
-    return _truncated(_target(moments, weight.double(), present, bias), inverse, solution.rank)
+        return Dense(_by_rows(moments, weight, present, inverse, bias, solution.order))
+    target = _target(moments, weight.double(), present, bias)
+    return _truncated(inverse.corrected(target, solution.order), inverse, solution.rank)
 
 
 def _by_rows(
-    moments: InputMoments, weight: Tensor, shares: dict[Concept, float], inverse: Inverse, bias: bool
+    moments: InputMoments,
+    weight: Tensor,
+    shares: dict[Concept, float],
+    inverse: Inverse,
+    bias: bool,
+    order: int,
 ) -> Tensor:
     """Return $W \\Sigma^+ T^{-1}$, some rows of W at a time, so that wide copies stay small."""
     made = torch.empty_like(weight, dtype=torch.float64, memory_format=torch.contiguous_format)
     step = max(1, CHUNK // (8 * weight.shape[0] * weight.shape[2]))
     for start in range(0, weight.shape[1], step):
         some = weight[:, start : start + step].double()
-        made[:, start : start + step] = inverse.apply(_target(moments, some, shares, bias))
+        target = inverse.corrected(_target(moments, some, shares, bias), order)
+        made[:, start : start + step] = inverse.apply(target)
     return made
 
 
@@ -231,9 +258,14 @@ def _target(moments: InputMoments, weight: Tensor, shares: dict[Concept, float],
 
 
 def _thin(
-    moments: InputMoments, weight: Tensor, shares: dict[Concept, float], inverse: Inverse, bias: bool
+    moments: InputMoments,
+    weight: Tensor,
+    shares: dict[Concept, float],
+    inverse: Inverse,
+    bias: bool,
+    order: int,
 ) -> LowRank | None:
-    """Return $(W X^+)(X^{+T} T^{-1})$ where the concepts kept few rows: one triangular solve."""
+    """Return $(W X^+)(X^{+T} T^{-1})$ where the concepts kept few rows: no matrix of the weight's size."""
     held = [(share, moments.concepts[c]) for c, share in shares.items()]
     if not all(isinstance(moment, Rows) for _, moment in held):
         return None
@@ -245,7 +277,7 @@ def _thin(
     joined = torch.cat(keys, dim=1) if keys else wide.new_zeros(wide.shape[0], 0, wide.shape[2])
     scale = [k.new_full((k.shape[1],), share) for k, (share, _) in zip(keys, held, strict=True)]
     left = (wide @ joined.transpose(1, 2)) * (torch.cat(scale) if scale else 1.0)
-    return LowRank(left, inverse.apply(joined))
+    return LowRank(left, inverse.apply(inverse.corrected(joined, order)))
 
 
 def _truncated(target: Tensor, inverse: Inverse, rank: int) -> LowRank:
@@ -278,14 +310,15 @@ def _inverse(total: Tensor, solution: Solution) -> Inverse:
         return EigenInverse(root[:, :, keep.any(0)])
     diagonal = total.diagonal(dim1=1, dim2=2)
     level = solution.ridge * diagonal.mean(1, keepdim=True)
-    diagonal += torch.where(level > 0, level, 1.0 if solution.ridge else 0.0)  # an input that is always 0
+    level = torch.where(level > 0, level, 1.0 if solution.ridge else 0.0)  # an input that is always 0
+    diagonal += level
     factor = _cholesky(total)
     if factor is None:
         raise InputError(
             f"the inputs' second moments are singular at ridge {solution.ridge:g}; take a larger ridge, "
             f"such as {RIDGE:g}, or solver='pinv'"
         )
-    return CholeskyInverse(factor)
+    return CholeskyInverse(factor, level[:, :, None])
 
 
 def _cholesky(total: Tensor) -> Tensor | None:
