@@ -118,7 +118,7 @@ def test_a_run_ends_where_what_is_watched_is_enough_and_a_resumed_one_stays_ther
     options = {
         "watch": lambda m: {"n": m.seen},
         "every": 2,
-        "until": lambda found: found["n"] >= 30,
+        "until": lambda loss, found: found["n"] >= 30,
         "checkpoint": path,
     }
     module, history = run(20, **options)
@@ -128,8 +128,14 @@ def test_a_run_ends_where_what_is_watched_is_enough_and_a_resumed_one_stays_ther
     again, rest = run(20, resume=path, **options)
     assert torch.equal(again.weight, module.weight)
     assert rest.steps == 4
-    with pytest.raises(InputError, match="no watch"):
-        run(3, until=lambda found: True)
+
+
+def test_a_run_ends_where_its_loss_is_low_enough_at_a_look():
+    course = run(30)[1].losses
+    goal = float(course.min())
+    _, history = run(30, every=5, until=lambda loss, found: loss <= 1.5 * goal)
+    first = next(step for step in range(5, 31, 5) if step == 30 or course[step - 1] <= 1.5 * goal)
+    assert torch.equal(history.losses, course[:first])
 
 
 def test_foreign_checkpoints_are_refused(tmp_path):

@@ -184,7 +184,7 @@ class GlobalWorkspace(System):
             answers: the unit, or the class of the readout, that is right.
             readout: what the output collected, (b, width), to logits; None takes the log of each unit.
             steps: of Adam on all examples, at most.
-            enough: the loss at which training ends.
+            enough: the loss at which training ends; it is looked at every 50 steps.
             rate: of Adam.
             fall: share of the rate that is left at the last step; below 1 where `enough` cannot be reached,
                 lest a large rate throws the controller out again.
@@ -209,44 +209,22 @@ class GlobalWorkspace(System):
             return nn.functional.cross_entropy(logits, answers)
 
         optimizer = torch.optim.Adam([*self.controller.parameters(), *self.gate.parameters()], lr=rate)
-        return until(self, loss, optimizer, steps, enough, progress, fall=fall)
+        return train(
+            self,
+            loss,
+            lambda step: None,
+            optimizer=optimizer,
+            steps=steps,
+            generator=0,  # nothing is drawn
+            schedule=lambda step: fall ** (step / steps),
+            every=50,
+            until=lambda last, found: last <= enough,
+            progress=progress,
+        )
 
 
 def _called(operation: Callable[[Tensor], Tensor]) -> str:
     return getattr(operation, "__qualname__", type(operation).__qualname__)
-
-
-def until(
-    module: nn.Module,
-    loss: Callable[[nn.Module, Any, torch.Generator], Tensor],
-    optimizer: torch.optim.Optimizer,
-    steps: int,
-    enough: float,
-    progress: ProgressOption = None,
-    *,
-    block: int = 50,
-    fall: float = 1.0,
-) -> History:
-    """Return the course of training in blocks of steps, ended once the loss is at most `enough`."""
-    losses: list[Tensor] = []
-    complete = True
-    for first in range(0, require_count(steps, "steps"), block):
-        size = min(block, steps - first)
-        history = train(
-            module,
-            loss,
-            lambda step: None,
-            optimizer=optimizer,
-            steps=size,
-            generator=first,
-            schedule=lambda step, first=first: fall ** ((first + step) / steps),
-            progress=progress,
-        )
-        losses.append(history.losses)
-        complete = history.complete
-        if not complete or float(history.losses[-1]) <= enough:
-            break
-    return History(torch.cat(losses), 0, complete)
 
 
 def shifted(content: Float[Tensor, "b width"]) -> Float[Tensor, "b width"]:

@@ -151,7 +151,7 @@ def relearning(
             generator=0,  # rows are drawn from the caller's generator
             watch=look,
             every=1,
-            until=lambda seen: seen["forget"] >= goal,
+            until=lambda loss, seen: seen["forget"] >= goal,
             progress=False,
         )
     return curve

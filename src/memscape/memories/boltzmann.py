@@ -12,16 +12,13 @@ from memscape.core.cards import Card, register
 from memscape.core.errors import CapabilityError, InputError
 from memscape.core.progress import Progress, ProgressOption
 from memscape.core.random import Generator, derived, draw_seed, resolve
-from memscape.core.recall import Recall
 from memscape.core.spaces import Bipolar
 from memscape.mechanisms.descent import Asynchronous
-from memscape.mechanisms.dynamics import Dynamics
 from memscape.mechanisms.energies import Couplings, PatternEnergy
 from memscape.mechanisms.marginal import Gaussian, HiddenUnits, Marginal, Signs, hidden_from_name
-from memscape.memories.pattern_keeper import checked_patterns
+from memscape.memories.pattern_keeper import checked_patterns, checked_reading
 from memscape.memories.pattern_memory import EnergyModel
 from memscape.memories.quadratic import Quadratic
-from memscape.memories.recalling import recall
 from memscape.training import History, Minibatches, train
 
 
@@ -70,6 +67,7 @@ class RestrictedBoltzmann(EnergyModel):
     ):
         super().__init__()
         self.space, self.default_dynamics, self.hidden = Bipolar(), Asynchronous(), hidden
+        self.reading = checked_reading({})
         w = as_tensor(weights, "weights")
         if w.ndim != 2:
             raise InputError(f"weights have shape {tuple(w.shape)}; give (m, n), one row per hidden unit")
@@ -223,33 +221,6 @@ class RestrictedBoltzmann(EnergyModel):
         )
         self._changed()
         return history
-
-    def recall(
-        self,
-        cue: object,
-        *,
-        dynamics: Dynamics | None = None,
-        field: object = None,
-        max_steps: int = 1000,
-        generator: Generator = None,
-        trace: bool = False,
-        progress: ProgressOption = None,
-    ) -> Recall:
-        """Return where cues (..., n) descend; see `PatternMemory.recall`. Nothing is matched."""
-        with torch.no_grad():
-            return recall(
-                self.landscape_energy,
-                self.space,
-                cue,
-                dynamics or self.default_dynamics,
-                scale=None,
-                threshold=0.9,
-                max_steps=max_steps,
-                generator=generator,
-                field=field,
-                trace=trace,
-                progress=progress,
-            )
 
     def forward(self, cue: object) -> Tensor:
         """Return the states to which cues (..., n) descend."""

@@ -1,14 +1,51 @@
-"""Which stored patterns a course of states went through."""
+"""Replays: which stored patterns a course of states went through."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 from jaxtyping import Float, Num
 from torch import Tensor
 
+from memscape.core.files import save_bundle
 from memscape.core.spaces import Space
-from memscape.memories.temporal import Replay
+
+
+@dataclass(frozen=True)
+class Replay:
+    """The course of a replay; every tensor has the batch shape of the cue in front.
+
+    Attributes:
+        states: (..., steps + 1, n), the cue first.
+        match: (..., steps + 1) index of the stored pattern with an overlap of `threshold`, -1 for none.
+        overlap: (..., steps + 1) with the pattern of largest overlap.
+        settings: what a repetition needs.
+    """
+
+    states: Tensor
+    match: Tensor
+    overlap: Tensor
+    settings: dict
+
+    def table(self, most: int = 6) -> str:
+        """Return the patterns that the first `most` replays went through as lines of text."""
+        rows = self.match.reshape(-1, self.match.shape[-1])[:most].tolist()
+        return "\n".join(" ".join("-" if m < 0 else str(m) for m in row) for row in rows)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything but the states as plain Python values, ready for JSON."""
+        return {"match": self.match.tolist(), "overlap": self.overlap.tolist(), "settings": self.settings}
+
+    def save(self, path: str | Path) -> None:
+        """Write states, matches and settings to `path` (safetensors with a JSON header)."""
+        tensors = {"states": self.states, "match": self.match, "overlap": self.overlap}
+        save_bundle(path, kind="replay", card="Replay", tensors=tensors, parts=self.settings)
+
+    def __repr__(self) -> str:
+        count, steps = self.match.reshape(-1, self.match.shape[-1]).shape
+        return f"Replay of {count} cue{'s' * (count != 1)} over {steps - 1} steps\n{self.table()}"
 
 
 def followed(

@@ -25,6 +25,7 @@ class EnergyModel(MemoryModule):
     """Anything that has an energy and recalls by descending it."""
 
     default_dynamics: Dynamics
+    reading: Reading
 
     def __init__(self) -> None:
         self._energy: Energy | None = None
@@ -66,10 +67,6 @@ class EnergyModel(MemoryModule):
         self._energy = None  # tensors inside it stay behind when the module moves
         return super()._apply(fn, recurse)
 
-
-class PatternMemory(PatternKeeper, EnergyModel):
-    """A memory that keeps its patterns and has an energy: store, recall, forget."""
-
     def recall(
         self,
         cue: object,
@@ -81,7 +78,7 @@ class PatternMemory(PatternKeeper, EnergyModel):
         trace: bool = False,
         progress: ProgressOption = None,
     ) -> Recall:
-        """Return where cues lead.
+        """Return where cues lead. Where no patterns are known nothing is matched.
 
         Args:
             cue: (..., n) in the memory's space; 0 is an unknown unit in discrete spaces.
@@ -96,7 +93,8 @@ class PatternMemory(PatternKeeper, EnergyModel):
             InputError: for another width, NaN, a memory without patterns, max_steps below 1.
             SpaceError, DeviceError: for values outside the space, or a cue elsewhere.
         """
-        if not len(self.patterns):
+        known = getattr(self, "patterns", None)
+        if known is not None and not len(known):
             raise InputError("the memory is empty; store patterns first: memory.store(X)")
         with torch.no_grad():
             return recall(
@@ -114,16 +112,17 @@ class PatternMemory(PatternKeeper, EnergyModel):
             )
 
     @property
-    def calibration(self) -> Calibration:
-        """The familiarity scale and thresholds; computed on first use and kept until `store` or `forget`."""
-        if self._scale is None:
-            options = self.reading
+    def calibration(self) -> Calibration | None:
+        """The familiarity scale and thresholds, None where no patterns are known.
+
+        Computed on first use and kept until `store` or `forget`.
+        """
+        if self._scale is None and getattr(self, "patterns", None) is not None:
+            options = {name: value for name, value in self.reading.items() if name != "threshold"}
             with torch.no_grad():
-                self._scale = calibrate(
-                    self.landscape_energy,
-                    self.space,
-                    unknown=options["unknown"],
-                    ambiguous=options["ambiguous"],
-                    damage=options["damage"],
-                )
+                self._scale = calibrate(self.landscape_energy, self.space, **options)  # ty: ignore[invalid-argument-type]
         return self._scale
+
+
+class PatternMemory(PatternKeeper, EnergyModel):
+    """A memory that keeps its patterns and has an energy: store, recall, forget."""

@@ -18,10 +18,9 @@ from memscape.mechanisms.energies import overlaps
 from memscape.mechanisms.scheduling import Gates, Rhythm
 from memscape.mechanisms.writing import decay
 from memscape.memories.dense import Dense
-from memscape.memories.following import followed
+from memscape.memories.following import Replay, followed
 from memscape.memories.pattern_keeper import MemoryModule, checked_patterns
 from memscape.memories.stored_wells import stored_wells
-from memscape.memories.temporal import Replay
 
 
 @register

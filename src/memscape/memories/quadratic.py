@@ -8,17 +8,11 @@ from torch import Tensor
 from memscape.core.arrays import as_tensor, require_width
 from memscape.core.cards import Card, register
 from memscape.core.errors import InputError
-from memscape.core.progress import ProgressOption
-from memscape.core.random import Generator
-from memscape.core.recall import Recall
 from memscape.core.spaces import Bipolar
 from memscape.mechanisms.descent import Asynchronous
-from memscape.mechanisms.dynamics import Dynamics
 from memscape.mechanisms.energies import Couplings
-from memscape.mechanisms.reading import Calibration, calibrate
 from memscape.memories.pattern_keeper import Reading, checked_patterns, checked_reading
 from memscape.memories.pattern_memory import EnergyModel
-from memscape.memories.recalling import recall
 
 
 @register
@@ -70,7 +64,7 @@ class Quadratic(EnergyModel):
     ):
         super().__init__()
         self.space, self.default_dynamics = Bipolar(), Asynchronous()
-        self.reading, self._scale = checked_reading(reading), None
+        self.reading = checked_reading(reading)
         J = as_tensor(weights, "weights")
         if J.ndim != 2 or J.shape[0] != J.shape[1]:
             raise InputError(f"weights have shape {tuple(J.shape)}; couplings are a square matrix (n, n)")
@@ -91,15 +85,6 @@ class Quadratic(EnergyModel):
         self.register_buffer("patterns", None if known is None else known.to(torch.int8))
 
     @property
-    def calibration(self) -> Calibration | None:
-        """The familiarity scale and thresholds of its patterns; None where it knows none."""
-        if self._scale is None and self.patterns is not None:
-            options = {name: value for name, value in self.reading.items() if name != "threshold"}
-            with torch.no_grad():
-                self._scale = calibrate(self.landscape_energy, self.space, **options)  # ty: ignore[invalid-argument-type]
-        return self._scale
-
-    @property
     def units(self) -> int:
         """The number of units, n."""
         return len(self.couplings)
@@ -108,36 +93,6 @@ class Quadratic(EnergyModel):
     def weights(self) -> Tensor:
         """The couplings J (n, n), float64, zero diagonal."""
         return self.couplings
-
-    def recall(
-        self,
-        cue: object,
-        *,
-        dynamics: Dynamics | None = None,
-        field: object = None,
-        max_steps: int = 1000,
-        generator: Generator = None,
-        trace: bool = False,
-        progress: ProgressOption = None,
-    ) -> Recall:
-        """Return where cues (..., n) lead.
-
-        See `PatternMemory.recall`. Without patterns nothing is matched.
-        """
-        with torch.no_grad():
-            return recall(
-                self.landscape_energy,
-                self.space,
-                cue,
-                dynamics or self.default_dynamics,
-                scale=self.calibration,
-                threshold=self.reading["threshold"],
-                max_steps=max_steps,
-                generator=generator,
-                field=field,
-                trace=trace,
-                progress=progress,
-            )
 
     def forward(self, cue: object) -> Tensor:
         """Return the states to which cues (..., n) descend."""

@@ -14,11 +14,10 @@ from memscape.core.spaces import SparseBinary
 from memscape.mechanisms.coding import CompetitiveCode
 from memscape.mechanisms.writing import clip
 from memscape.memories.dense import Dense
-from memscape.memories.following import followed
+from memscape.memories.following import Replay, followed
 from memscape.memories.pattern_keeper import MemoryModule, checked_patterns
 from memscape.memories.sparsey import require_activity
 from memscape.memories.stored_wells import stored_wells
-from memscape.memories.temporal import Replay
 
 
 @register

@@ -1,7 +1,5 @@
 """Sequences of patterns, replayed: what couplings that are not symmetric can do."""
 
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -11,46 +9,11 @@ from torch import Tensor
 from memscape.core.arrays import require_count, require_memory
 from memscape.core.cards import Card, register
 from memscape.core.errors import InputError
-from memscape.core.files import save_bundle
 from memscape.core.spaces import Bipolar
 from memscape.mechanisms.association import AssociationRule, HebbRule, rule_from_settings, rule_settings
 from memscape.mechanisms.energies import overlaps
+from memscape.memories.following import Replay, followed
 from memscape.memories.pattern_keeper import MemoryModule, checked_patterns, stored_rows
-
-
-@dataclass(frozen=True)
-class Replay:
-    """The course of a replay; every tensor has the batch shape of the cue in front.
-
-    Attributes:
-        states: (..., steps + 1, n), the cue first.
-        match: (..., steps + 1) index of the stored pattern with an overlap of `threshold`, -1 for none.
-        overlap: (..., steps + 1) with the pattern of largest overlap.
-        settings: what a repetition needs.
-    """
-
-    states: Tensor
-    match: Tensor
-    overlap: Tensor
-    settings: dict
-
-    def table(self, most: int = 6) -> str:
-        """Return the patterns that the first `most` replays went through as lines of text."""
-        rows = self.match.reshape(-1, self.match.shape[-1])[:most].tolist()
-        return "\n".join(" ".join("-" if m < 0 else str(m) for m in row) for row in rows)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return everything but the states as plain Python values, ready for JSON."""
-        return {"match": self.match.tolist(), "overlap": self.overlap.tolist(), "settings": self.settings}
-
-    def save(self, path: str | Path) -> None:
-        """Write states, matches and settings to `path` (safetensors with a JSON header)."""
-        tensors = {"states": self.states, "match": self.match, "overlap": self.overlap}
-        save_bundle(path, kind="replay", card="Replay", tensors=tensors, parts=self.settings)
-
-    def __repr__(self) -> str:
-        count, steps = self.match.reshape(-1, self.match.shape[-1]).shape
-        return f"Replay of {count} cue{'s' * (count != 1)} over {steps - 1} steps\n{self.table()}"
 
 
 @register
@@ -201,13 +164,8 @@ class Temporal(MemoryModule):
         path = [start]
         for _ in range(require_count(steps, "steps")):
             path.append(self._next(path))
-        states = torch.stack(path, 1)
-        seen = self.space.overlap(states.reshape(-1, self.units), self.patterns)
-        overlap, match = seen.max(-1)
-        shape = (*given.shape[:-1], len(path))
-        match = torch.where(overlap >= threshold, match, -1).reshape(shape)
         settings = {"steps": steps, "hold": self.hold, "drive": self.drive, "threshold": threshold}
-        return Replay(states.reshape(*shape, self.units), match, overlap.reshape(shape), settings)
+        return followed(path, self.space, self.patterns, given.shape[:-1], settings)
 
     def _next(self, path: list[Tensor]) -> Tensor:
         now, before = path[-1], path[max(0, len(path) - self.hold)]

@@ -12,9 +12,9 @@ from memscape.cognition import Answer, Chain, Thought
 from memscape.cognition.global_workspace import MODULES
 from memscape.core.errors import InputError
 from memscape.core.random import Generator, derived, draw_seed
+from memscape.memories.following import Replay
 from memscape.memories.sparsey import Sparsey
 from memscape.memories.spiking_ca3 import SpikeRecord
-from memscape.memories.temporal import Replay
 from memscape.plot.style import FAINT, INK, MAP, line_style, new_figure, styled
 
 SHARES = (0.0, 0.25, 0.5, 0.75, 0.9, 1.0)

@@ -17,10 +17,11 @@ from sklearn.datasets import load_digits
 from torch import Tensor, nn
 
 from memscape.cognition import GlobalWorkspace, LearntModules
-from memscape.cognition.global_workspace import sums, until
+from memscape.cognition.global_workspace import sums
 from memscape.core.intervals import mean_interval
 from memscape.core.random import derived
 from memscape.replications.claim import Measured, claim
+from memscape.training import train
 
 PAPER = "arXiv 2503.01906"
 STARTS, MERGED, STUCK = 3, 0.1, 0.3
@@ -130,7 +131,17 @@ def _rival(build: Callable[[int], nn.Module], rate: float, seed: int, seeds: int
         known, new = _split(seed, number)
         model = build(1000 * seed + number)
         loss = lambda module, batch, generator: F.cross_entropy(model(pairs[known]), answers[known])  # noqa: B023, E731
-        history = until(model, loss, torch.optim.Adam(model.parameters(), lr=rate), 1500, 2e-3, False)
+        history = train(
+            model,
+            loss,
+            lambda step: None,
+            optimizer=torch.optim.Adam(model.parameters(), lr=rate),
+            steps=1500,
+            generator=0,
+            every=50,
+            until=lambda last, seen: last <= 2e-3,
+            progress=False,
+        )
         with torch.no_grad():
             found.append(float((model(pairs[new]).argmax(-1) == answers[new]).double().mean()))
         rows.append(

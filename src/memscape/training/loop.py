@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from memscape.core.arrays import require_count
-from memscape.core.errors import DivergedError, InputError
+from memscape.core.errors import DivergedError
 from memscape.core.modes import evaluating
 from memscape.core.progress import Progress, ProgressOption
 from memscape.core.random import Generator, derived, draw_seed
@@ -32,7 +32,7 @@ def train(
     schedule: Callable[[int], float] | None = None,
     watch: Callable[[nn.Module], dict[str, float]] | None = None,
     every: int = 100,
-    until: Callable[[dict[str, float]], bool] | None = None,
+    until: Callable[[float, dict[str, float]], bool] | None = None,
     checkpoint: str | Path | None = None,
     resume: str | Path | None = None,
     progress: ProgressOption = None,
@@ -54,13 +54,14 @@ def train(
         schedule: step to a factor of the learning rates; None is 1.
         watch: numbers to record every `every` steps and at the end.
         every: steps between looks and checkpoints.
-        until: from what `watch` found to whether that is enough; the run then ends, and counts as complete.
+        until: at these looks, from the last loss and what `watch` found to whether that is enough: the run
+            ends there, and counts as complete.
         checkpoint: file that is written every `every` steps, at the end, and on Ctrl-C.
         resume: checkpoint to go on from.
         progress: a bar, a callable, or None for a bar in a terminal when it takes long.
 
     Raises:
-        InputError: for counts below 1, or `until` without `watch`.
+        InputError: for counts below 1.
         DivergedError: for a loss that is no finite scalar, with the step.
         FileNotFoundError, FileFormatError: for a checkpoint that cannot be resumed.
 
@@ -73,15 +74,15 @@ def train(
     (200, True)
     """
     steps, every = require_count(steps, "steps"), require_count(every, "every")
-    if until is not None and watch is None:
-        raise InputError("until is given what watch found, and there is no watch; give watch=... too")
     seed, losses, watched = draw_seed(generator), [], []
     if resume is not None:
         run = files.read(resume, module, optimizer)
         seed, losses, watched = run.seed, run.losses, run.watched
     rates = [group["lr"] for group in optimizer.param_groups]
     complete = True
-    enough = bool(watched) and until is not None and until(watched[-1][1])
+
+    def enough() -> bool:
+        return until is not None and until(losses[-1], watched[-1][1] if watched else {})
 
     def keep() -> None:
         _set_rates(optimizer, rates, 1.0)  # what is kept is the base rate, which a resumed run scales anew
@@ -89,15 +90,16 @@ def train(
             files.write(checkpoint, module, optimizer, files.Progressed(seed, losses, watched))
 
     with Progress(progress, max(0, steps - len(losses)), "training") as bar:
-        for step in range(len(losses), len(losses) if enough else steps):
+        ended = bool(losses) and len(losses) % every == 0 and enough()  # a resumed run that had ended
+        for step in range(len(losses), len(losses) if ended else steps):
             if schedule is not None:
                 _set_rates(optimizer, rates, schedule(step))
             losses.append(_step(module, loss, batches(step), optimizer, derived(seed, step), clip, step))
-            last = step + 1 == steps
-            if watch is not None and (last or (step + 1) % every == 0):
-                watched.append((step + 1, _look(module, watch)))
-                last = last or (until is not None and until(watched[-1][1]))
-            if last or (step + 1) % every == 0:
+            last, looking = step + 1 == steps, step + 1 == steps or (step + 1) % every == 0
+            if looking:
+                if watch is not None:
+                    watched.append((step + 1, _look(module, watch)))
+                last = last or enough()
                 keep()
             if not bar.update() and not last:
                 complete = False
