@@ -5,6 +5,7 @@ import torch
 
 import memscape as ms
 from memscape.core.errors import CapabilityError, InfeasibleError, InputError
+from memscape.landscape import shaping
 from memscape.landscape.biases import radius_biases, volume_biases
 from memscape.landscape.correlations import arcsine, correlation_for, infeasible_count, winners
 
@@ -86,6 +87,31 @@ def test_radii_of_a_quadratic_memory_follow_their_target() -> None:
     assert d.settings["kind"] == "radius"
     assert 0.8 < d.budget < 1.2
     assert float(torch.corrcoef(torch.stack([d.achieved.double(), d.target]))[0, 1]) > 0.8
+
+
+@pytest.mark.parametrize(("shift", "reached"), [(-0.3, False), (0.0, True), (0.12, False)])
+def test_a_level_out_of_reach_ends_early_and_changes_no_target_that_is_reached(
+    shift: float, reached: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    X = ms.patterns.independent(5, 100, generator=1)
+    level = ms.landscape.radius(ms.memories.MaxMargin(X), trials=20, generator=3).radius.double()
+
+    def designed() -> ms.landscape.Design:
+        return ms.landscape.design(
+            ms.memories.Projection(X), level + shift, kind="radius", trials=20, tolerance=0.05, generator=0
+        )
+
+    early = designed()
+    monkeypatch.setattr(shaping, "_out_of_reach", lambda *a: False)
+    late = designed()
+    assert early.feasible == late.feasible == reached
+    assert early.error <= late.error + 0.05
+    if reached:
+        assert early.settings["rounds"] == late.settings["rounds"]
+        assert torch.equal(early.achieved, late.achieved)
+    else:
+        assert early.settings["rounds"] <= 4 < late.settings["rounds"]
+        assert "store fewer or more patterns" in early.reason
 
 
 def test_shares_that_break_the_law_of_the_largest_are_named() -> None:

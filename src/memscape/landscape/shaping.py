@@ -56,7 +56,8 @@ def design(
         starts: random starts of each measurement of volumes.
         trials: damaged cues per well and step of each measurement of radii.
         tolerance: a target counts as met within this distance, beyond the interval.
-        max_rounds: rounds of measurement and correction at most.
+        max_rounds: rounds of measurement and correction at most; fewer where a target is out of reach, which
+            margins show by radii that are all too small, or all too large, and come no nearer.
         generator: seed; the same starts are used in every round, fresh ones for what is reported.
         progress: a bar, a callable, or None.
 
@@ -236,14 +237,17 @@ def _margins(
     with Progress(progress, max_rounds, "shaping margins") as bar:
         for done in range(1, max_rounds + 1):
             shaped = shaped.reshaped(log_c.exp())
-            achieved, _ = measure(shaped, derived(seed, 2))
+            achieved, interval = measure(shaped, derived(seed, 2))
             achieved = achieved.double()
             error = float((achieved - wanted).abs().max())
+            nearer = error < best[0] - tolerance / 4
             if error < best[0]:
                 best = (error, shaped)
             if not bar.update():
                 return best[1], done, False
             if error <= tolerance / 2:
+                break
+            if measure.kind == "radius" and not nearer and _out_of_reach(wanted, interval, tolerance):
                 break
             if previous is not None:
                 moved = log_c - previous[0]
@@ -254,6 +258,16 @@ def _margins(
             log_c = log_c + ((wanted - achieved) / slope).clamp(-0.7, 0.7)
             log_c = log_c - log_c.mean()  # only the ratios of margins matter
     return best[1], done, True
+
+
+def _out_of_reach(wanted: Tensor, interval: Tensor, tolerance: float) -> bool:
+    """Whether all radii are too small, or all too large: then no ratio of margins gives the target.
+
+    At couplings of a given norm, margins as large as they can be are a Pareto optimum: were couplings found
+    with a larger stability in every pattern, the margins could have been scaled up. A radius grows with the
+    stability of its pattern, so other ratios widen some wells and narrow others, never all.
+    """
+    return bool((wanted > interval[:, 1] + tolerance).all() or (wanted < interval[:, 0] - tolerance).all())
 
 
 def _result(
