@@ -380,3 +380,47 @@ def test_statistics_explain_themselves(stats):
     assert stats.table().splitlines()[1].split()[:4] == ["0", "full", "12", "120"]
     assert stats.to_dict()["concepts"] == [[0, 30], [1, 30], [2, 30], [3, 30]]
     assert stats.to_dict()["settings"]["units"] == "sum"
+
+
+def test_a_pass_may_be_resumed_twice(lab, data):
+    """What is resumed stays as it was; the rows of the rest are not added to it."""
+    model = lab.network(12, 16, 5)
+    half = engrams.collect(model, data[:3], concept=second)
+    before = half.fingerprint()
+    first = engrams.collect(model, data, concept=second, resume=half)
+    after = first.fingerprint()
+    again = engrams.collect(model, data, concept=second, resume=half)
+    assert (half.fingerprint(), first.fingerprint()) == (before, after)
+    assert equal(first, again)
+    assert equal(first, engrams.collect(model, data, concept=second))
+
+
+@pytest.mark.parametrize("made_inside", [False, True], ids=["batches from outside", "batches of the block"])
+def test_a_pass_in_inference_mode_is_the_pass_outside(lab, data, made_inside):
+    model, plain = lab.network(12, 16, 5), engrams.collect(lab.network(12, 16, 5), data, concept=second)
+    with torch.inference_mode():
+        batches = [(x.clone(), y.clone()) for x, y in data] if made_inside else data
+        half = engrams.collect(model, batches[:3], concept=second)
+        with half.engram(0).erased(model):
+            pass
+    whole = engrams.collect(model, batches, concept=second, resume=half)  # sums go on outside of the block
+    assert equal(whole, plain.attach(model))
+    x = data[0][0]
+    with whole.engram(0).erased(model):
+        inside = model(x)
+    with plain.engram(0).erased(model):
+        assert torch.allclose(model(x), inside)
+
+
+def test_a_pass_in_inference_mode_shares_inputs_as_outside():
+    torch_layer = nn.MultiheadAttention(8, 2, batch_first=True)
+    source = torch.Generator().manual_seed(0)
+    with torch.inference_mode():
+        x = torch.randn(6, 3, 8, generator=source)
+        inside = engrams.collect(
+            torch_layer, [(x, torch.arange(6) % 2)], concept=second, inputs=lambda b: (b[0],) * 3
+        )
+    data = [(x.clone(), torch.arange(6) % 2)]
+    outside = engrams.collect(torch_layer, data, concept=second, inputs=lambda b: (b[0],) * 3)
+    assert {n: s.source for n, s in inside.sites.items()} == {n: s.source for n, s in outside.sites.items()}
+    assert inside.fingerprint() == outside.fingerprint()

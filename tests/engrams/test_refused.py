@@ -66,6 +66,83 @@ def test_a_sharded_parameter_is_refused(alone):
         engrams.collect(model, rows(), concept=second)
 
 
+def test_a_module_that_is_sharded_is_refused_with_the_way_to_its_whole_weights(alone):
+    from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
+    from torch.distributed.device_mesh import init_device_mesh
+    from torch.distributed.fsdp import fully_shard
+
+    model = nn.Sequential(nn.Linear(4, 2))
+    plain = copy.deepcopy(model)
+    fully_shard(model, mesh=init_device_mesh("cpu", (1,)))
+    with pytest.raises(engrams.UnsupportedError, match=r"FSDPSequential.*is sharded; load its whole weights"):
+        engrams.collect(model, rows(), concept=second)
+    with pytest.raises(engrams.UnsupportedError, match="is sharded"):
+        engrams.collect(plain, rows(), concept=second).engram(0).erase_(model)
+    whole = get_model_state_dict(model, options=StateDictOptions(full_state_dict=True))
+    assert all(torch.equal(value, whole[name]) for name, value in plain.state_dict().items())
+    plain.load_state_dict(whole)
+    engrams.collect(plain, rows(), concept=second)
+
+
+def test_the_shards_of_an_older_kind_are_known_by_their_class_wherever_they_stand(alone):
+    from torch.distributed.fsdp import FullyShardedDataParallel
+
+    class Wrapped(FullyShardedDataParallel):
+        """A subclass under another name."""
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = Wrapped(nn.Sequential(nn.Linear(4, 2)), device_id=torch.device("cpu"))
+    with pytest.raises(engrams.UnsupportedError, match="'model' \\(Wrapped\\) is sharded"):
+        engrams.collect(model, rows(), concept=second)
+    with pytest.raises(engrams.UnsupportedError, match="is sharded \\(FlatParameter\\)"):
+        engrams.collect(model.module, rows(), concept=second)
+
+
+@pytest.mark.parametrize(
+    ("model", "layer"),
+    [
+        (nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.LazyLinear(2)), "'2' (LazyLinear)"),
+        (nn.Sequential(nn.LazyConv1d(2, 1)), "'0' (LazyConv1d)"),
+        (nn.Sequential(nn.Linear(4, 2), nn.LazyBatchNorm1d(affine=False)), "'1' (LazyBatchNorm1d)"),
+    ],
+    ids=["linear", "convolution", "buffers alone"],
+)
+def test_a_layer_without_weights_is_named_before_the_pass_and_works_after_one_batch(model, layer):
+    def never():
+        raise AssertionError("a batch was read")
+        yield
+
+    said = f"layer {layer} has no weights before its first batch; run the model once: model(batch)"
+    with pytest.raises(engrams.UnsupportedError) as caught:
+        engrams.collect(model, never(), concept=second)
+    assert said == str(caught.value)
+    if not isinstance(model[0], nn.Conv1d):
+        model(torch.eye(4))
+        assert engrams.collect(model, rows(), concept=second).counts == {0: 2, 1: 2}
+
+
+def test_a_parameter_that_waits_for_its_shape_is_named():
+    model = nn.Sequential(nn.Linear(4, 2))
+    model[0].extra = nn.UninitializedParameter()
+    with pytest.raises(engrams.UnsupportedError, match=r"'0\.extra' has no numbers before its first batch"):
+        engrams.collect(model, rows(), concept=second)
+
+
+def test_weights_of_inference_mode_are_read_anywhere_and_written_only_there():
+    with torch.inference_mode():
+        model = nn.Sequential(nn.Linear(4, 2))
+    engram, before = engrams.collect(model, rows(), concept=second).engram(0), weights(model)
+    with pytest.raises(engrams.UnsupportedError, match=r"'0\.weight' was made in torch.inference_mode"):
+        engram.erase_(model)
+    with torch.inference_mode(), engram.erased(model):
+        assert not torch.equal(model[0].weight, before["0.weight"])
+    assert all(torch.equal(value, before[name]) for name, value in weights(model).items())
+    own = copy.deepcopy(model)
+    engram.erase_(own).revert()
+    assert all(torch.equal(value, before[name]) for name, value in weights(own).items())
+
+
 def test_a_model_compiled_in_place_is_refused():
     model = nn.Sequential(nn.Linear(4, 2))
     model.compile()

@@ -4,17 +4,26 @@ import math
 import warnings
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from memscape.core.errors import InputError, MemscapeError, MemscapeWarning
+from memscape.core.errors import InputError, MemscapeWarning
+from memscape.engrams.edits import Edit
 from memscape.engrams.engram import Engram
 from memscape.engrams.handlers import FULL
-from memscape.engrams.inspection import Site, bare, digest, editable, left_out, refuse, warn_tied
-from memscape.engrams.originals import in_force, original, parameter, require_same
+from memscape.engrams.inspection import (
+    Site,
+    UnsupportedError,
+    bare,
+    digest,
+    editable,
+    left_out,
+    refuse,
+    warn_tied,
+)
+from memscape.engrams.originals import begin, original, parameter, require_same, writing
 
 Base = Callable[[str, Tensor], Tensor]
 """Name of a parameter and its present value to the value that the engram is added to."""
@@ -24,113 +33,6 @@ Alpha = Any
 
 SANE = (0.0, 2.0)
 """Strengths outside are not refused, but a warning says what they do."""
-
-
-class EditError(MemscapeError, RuntimeError):
-    """An edit that cannot be taken back, because the weights are no longer what it wrote."""
-
-
-@dataclass(eq=False)
-class Edit:
-    """An edit in force; `revert()` takes it back, `commit()` keeps it for good.
-
-    Attributes:
-        model: what was edited.
-        originals: the replaced parameters, by name.
-        written: fingerprints of what stands there now.
-        report: per layer the strength, and the tied matrices that were left as they are.
-    """
-
-    model: nn.Module
-    originals: dict[str, Tensor] = field(default_factory=dict)
-    written: dict[str, str] = field(default_factory=dict)
-    report: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def active(self) -> bool:
-        """Whether the edit can still be taken back."""
-        return any(edit is self for edit in in_force(self.model))
-
-    def revert(self, *, force: bool = False) -> None:
-        """Put the replaced weights back, bit for bit.
-
-        Args:
-            force: also where the weights have changed since (training, another edit): what came after is
-                lost.
-
-        Raises:
-            EditError: for an edit that was taken back or committed, or weights that have changed since.
-        """
-        if not self.active:
-            raise EditError(
-                "this edit is not in force any more: it was reverted, committed, or its block has ended"
-            )
-        later = self._later()
-        if later and not force:
-            raise EditError(
-                "a later edit is in force on the same weights; revert that one first, or revert(force=True)"
-            )
-        if not force:
-            for name, seal in self.written.items():
-                if digest(parameter(self.model, name)) != seal:
-                    raise EditError(
-                        f"{name!r} has changed since the edit (training?); revert(force=True) puts the "
-                        f"original back and loses that change"
-                    )
-        self._restore()
-
-    def _later(self) -> list["Edit"]:
-        edits = in_force(self.model)
-        place = next(i for i, edit in enumerate(edits) if edit is self)
-        return [edit for edit in edits[place + 1 :] if edit.originals.keys() & self.originals.keys()]
-
-    def _restore(self) -> None:
-        later = self._later() if self.active else []
-        gone = []
-        with torch.no_grad():
-            for edit in (*reversed(later), self):  # what was built on this edit goes with it
-                for name, tensor in edit.originals.items():
-                    try:
-                        parameter(self.model, name).copy_(tensor)
-                    except (InputError, RuntimeError):  # taken away, or of another shape: the rest goes back
-                        gone.append(name)
-        for edit in later:
-            in_force(self.model).remove(edit)
-        if self.active:
-            in_force(self.model).remove(self)
-        if gone:
-            raise EditError(
-                f"{', '.join(gone)} could not be put back: the parameter was replaced or removed inside the "
-                "edit; all other weights are what they were"
-            )
-
-    def commit(self) -> None:
-        """Keep the edit for good and drop the originals; engrams of the old weights no longer fit the model.
-
-        Raises:
-            EditError: for an edit that is not in force, or while another one is in force on the same weights.
-        """
-        if not self.active:
-            raise EditError(
-                "this edit is not in force any more: it was reverted, committed, or its block has ended"
-            )
-        others = [
-            e for e in in_force(self.model) if e is not self and e.originals.keys() & self.originals.keys()
-        ]
-        if others:
-            raise EditError(
-                "another edit is in force on the same weights; revert or commit the later one first"
-            )
-        in_force(self.model).remove(self)
-        self.originals = {}
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain Python values, ready for JSON."""
-        return {"active": self.active, "parameters": sorted(self.written)} | self.report
-
-    def __repr__(self) -> str:
-        state = "in force" if self.active else "taken back or committed"
-        return f"Edit({self.report.get('concepts', '')}, {len(self.written)} parameters, {state})"
 
 
 def erase_(
@@ -185,8 +87,9 @@ def _block(edit: Edit) -> Generator[Edit]:
     try:
         yield edit
     finally:
-        if edit.active:
-            edit._restore()
+        with writing(edit.model):
+            if edit.active:
+                edit._restore()
 
 
 def _null(null: str | Mapping[str, Tensor]) -> Base:
@@ -214,7 +117,19 @@ def _written(
 ) -> Edit:
     """Return the edit that made every parameter `base` plus factor times engram."""
     refuse(model)
-    model = bare(model)
+    edit = Edit(bare(model))
+    begin(edit.model, edit)  # first of all: what is checked below must not change before it is replaced
+    try:
+        _write(edit, engram, factors, base, tied, check)
+    except BaseException:
+        edit._restore()
+        raise
+    return edit
+
+
+def _write(edit: Edit, engram: Engram, factors: dict[str, float], base: Base, tied: str, check: bool) -> None:
+    model = edit.model
+    _require_writable(model, engram)
     _require_fits(model, engram)
     if check:
         require_same(model, engram.digests, _touched(engram))
@@ -226,18 +141,16 @@ def _written(
         raise InputError(
             "every matrix of the engram is tied to another one; tied='edit' edits them on purpose"
         )
-    edit = Edit(model, report={"concepts": engram.concepts, "tied_left": [site.name for site in skipped]})
-    in_force(model).append(edit)
-    try:
+    sites = [site for site in sites if factors[site.name]]
+    for site in sites:  # before the lock: an engram may be read from another model's weights, under its lock
+        engram.delta(site.name)
+    with writing(model):
         for site in sites:
-            if factors[site.name]:
-                _write_site(edit, engram, site, factors[site.name], base)
-    except BaseException:
-        edit._restore()
-        raise
-    edit.written = {name: digest(parameter(model, name)) for name in edit.originals}
-    edit.report["strengths"] = {name: abs(factor) for name, factor in factors.items()}
-    return edit
+            _write_site(edit, engram, site, factors[site.name], base)
+        edit.written = {name: digest(parameter(model, name)) for name in edit.originals}
+    strengths = {name: abs(factor) for name, factor in factors.items()}
+    tied_left = [site.name for site in skipped]
+    edit.report |= {"concepts": engram.concepts, "tied_left": tied_left, "strengths": strengths}
 
 
 def _write_site(edit: Edit, engram: Engram, site: Site, factor: float, base: Base) -> None:
@@ -299,6 +212,18 @@ def _strengths(engram: Engram, alpha: Alpha) -> dict[str, float]:
 def _touched(engram: Engram) -> list[str]:
     names = [n for site in engram.sites.values() for n in (site.weight, site.bias) if n is not None]
     return list(dict.fromkeys(names))
+
+
+def _require_writable(model: nn.Module, engram: Engram) -> None:
+    """Refuse what torch would refuse in the middle of an edit."""
+    if torch.is_inference_mode_enabled():
+        return
+    for name in _touched(engram):
+        if parameter(model, name).is_inference():
+            raise UnsupportedError(
+                f"parameter {name!r} was made in torch.inference_mode() and can be written only there; edit "
+                f"the model in such a block, or a copy made outside of one: copy.deepcopy(model)"
+            )
 
 
 def _require_fits(model: nn.Module, engram: Engram) -> None:

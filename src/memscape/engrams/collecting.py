@@ -1,5 +1,6 @@
 """One pass over labelled data: the second moments of every layer's inputs, for all concepts at once."""
 
+import copy
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,7 +27,7 @@ from memscape.engrams.labelling import (
     placed,
 )
 from memscape.engrams.listening import Listener, shared_inputs
-from memscape.engrams.originals import in_force
+from memscape.engrams.originals import Pass, in_force, reading
 from memscape.engrams.statistics import Statistics
 
 
@@ -36,6 +37,9 @@ class LoaderError(MemscapeError, RuntimeError):
     def __init__(self, message: str, statistics: Statistics):
         super().__init__(message)
         self.statistics = statistics
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (str(self), self.statistics)  # pickle would give the message alone
 
 
 def collect(
@@ -79,7 +83,8 @@ def collect(
             stays exact. For large layers and many concepts.
         share: let layers that see one tensor share its moments.
         batch_axis: 1 for a model whose tensors are (t, b, ...).
-        resume: statistics of a pass over the same loader that was cut off; its batches are skipped.
+        resume: statistics of a pass over the same loader that was cut off; its batches are skipped, and it
+            stays as it is.
         checkpoint: file to write the statistics to when the pass ends or is cut off.
         progress: a bar, a callable, or None for a bar in a terminal when it takes long.
 
@@ -90,8 +95,10 @@ def collect(
             handler.
         SizeError: where the moments would not fit in memory, before the pass.
         LoaderError: where the loader fails; its `statistics` can be resumed.
+        EditError: while another thread edits the model or collects from it.
 
-    Ctrl-C ends the pass after the batch; the statistics say `complete=False`. Under DistributedDataParallel
+    Ctrl-C ends the pass after the batch; the statistics say `complete=False`. While it runs, no other thread
+    may edit the model or collect from it. Under DistributedDataParallel
     the sums of all processes are added up at the end. O(n d^2 / 2) products per input beside the forward
     pass; 4 d^2 bytes per input and concept, less for concepts of few rows.
 
@@ -104,30 +111,31 @@ def collect(
     """
     refuse(model)
     inner = bare(model)
-    if in_force(inner):
-        raise InputError("an edit is in force on this model; collect before it, or revert it first")
     if sketch is not None:
         require_count(sketch, "sketch")
     if batch_axis not in (0, 1):
         raise InputError(f"batch_axis is {batch_axis}; it must be 0 or 1")
     found, skipped = find_sites(inner, modules, norms=norms, unsupported=unsupported)
     reader = BatchReader(concept, inputs, mask, reference_mask, _device(inner))
-    batches = iter(loader)
-    first = next(batches, None)
-    if first is None:
-        raise InputError("the loader gave no batch: it is empty, or a generator that was used up before")
-    with _listening(inner):
-        found, fresh = _start(inner, found, reader, first, share, batch_axis, sketch)
-    statistics = fresh if resume is None else _resumed(resume, fresh)
-    statistics.skipped = {**skipped, **fresh.skipped}
-    statistics.settings = {"sketch": sketch, "share": share, "norms": norms, "units": "sum"}
-    for name in statistics.counts:
-        reader.index.setdefault(name, len(reader.index))
-    try:
-        _pass(inner, found, statistics, reader, _chain(first, batches), loader, batch_axis, progress)
-    finally:
-        if checkpoint is not None:
-            statistics.save(checkpoint)
+    with reading(inner), torch.inference_mode(False):  # sums go on changing after the caller's block
+        if any(not isinstance(work, Pass) for work in in_force(inner)):
+            raise InputError("an edit is in force on this model; collect before it, or revert it first")
+        batches = iter(loader)
+        first = next(batches, None)
+        if first is None:
+            raise InputError("the loader gave no batch: it is empty, or a generator that was used up before")
+        with _listening(inner):
+            found, fresh = _start(inner, found, reader, first, share, batch_axis, sketch)
+        statistics = fresh if resume is None else _resumed(resume, fresh)
+        statistics.skipped = {**skipped, **fresh.skipped}
+        statistics.settings = {"sketch": sketch, "share": share, "norms": norms, "units": "sum"}
+        for name in statistics.counts:
+            reader.index.setdefault(name, len(reader.index))
+        try:
+            _pass(inner, found, statistics, reader, _chain(first, batches), loader, batch_axis, progress)
+        finally:
+            if checkpoint is not None:
+                statistics.save(checkpoint)
     if isinstance(model, nn.parallel.DistributedDataParallel):
         from memscape.engrams.gathering import gathered
 
@@ -220,6 +228,7 @@ def _resumed(resume: Statistics, fresh: Statistics) -> Statistics:
         raise InputError("the model has changed since the pass that is resumed; collect anew")
     empty = Statistics(fresh.sites, fresh.inputs, fresh.digests, {}, fresh.model)
     made = resume.merge(empty)
+    made.inputs = copy.deepcopy(made.inputs)  # the pass adds to them, and `resume` stays as it is
     made.complete = True
     return made
 

@@ -35,7 +35,8 @@ class Engram:
     before it is needed. What an engram does to a model is suppression at the read-out: what was learnt is no
     longer read, and is relearnt in a few steps.
 
-    Made by `Statistics.engram`, `Engram.load`, and arithmetic.
+    Made by `Statistics.engram`, `Engram.load`, and arithmetic. A pickle of one takes its statistics and their
+    model along; `held()` leaves both behind.
 
     Attributes:
         terms: what it is a sum of, with factors.
@@ -202,6 +203,7 @@ class Engram:
         Raises:
             InputError: for a model of other weights, or a strength that is no number.
             UnsupportedError: for compiled, quantised, sharded or meta modules.
+            EditError: while another thread edits the model or collects from it.
 
         Contexts may be nested: engrams see the weights of before the outermost edit. O(model) time and
             memory.

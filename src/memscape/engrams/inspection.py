@@ -2,6 +2,7 @@
 
 import fnmatch
 import hashlib
+import sys
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
@@ -9,12 +10,26 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.lazy import LazyModuleMixin
+from torch.nn.parameter import is_lazy
 
 from memscape.core.errors import InputError, MemscapeWarning
 from memscape.engrams.handlers import GAIN, TOKENS, Handler, Part, handler_of
 
 Modules = Callable[[str, nn.Module], bool] | Iterable[str | type] | None
 """Which layers are meant: a predicate (name, module), names, globs such as "blocks.*.mlp.*", or classes."""
+
+
+_SHARDING = (("torch.distributed.fsdp", "FullyShardedDataParallel"), ("torch.distributed.fsdp", "FSDPModule"))
+_SHARDED = (
+    ("torch.distributed.tensor", "DTensor"),
+    ("torch.distributed.fsdp", "FlatParameter"),
+    ("torch.distributed._shard.sharded_tensor", "ShardedTensor"),
+)
+_GATHER = (
+    "load its whole weights into a plain model: torch.distributed.checkpoint.state_dict.get_model_state_dict("
+    "model, options=StateDictOptions(full_state_dict=True))"
+)
 
 
 class UnsupportedError(InputError, TypeError):
@@ -89,8 +104,10 @@ def _odd_module(module: nn.Module) -> str:
         return "is a script; give the Python module that it was made from"
     if "quantized" in home or kind in {"Linear4bit", "Linear8bitLt", "QuantLinear", "WQLinear_GEMM"}:
         return "is quantised; collect and edit the floating-point model, then quantise it"
-    if kind == "FullyShardedDataParallel":
-        return "is sharded; gather the model on one device first (FSDP.summon_full_params)"
+    if isinstance(module, _known(_SHARDING)):
+        return f"is sharded; {_GATHER}"
+    if isinstance(module, LazyModuleMixin) and module.has_uninitialized_params():
+        return "has no weights before its first batch; run the model once: model(batch)"
     if torch.nn.utils.parametrize.is_parametrized(module):
         return (
             "has parametrised weights; make them plain with "
@@ -99,12 +116,21 @@ def _odd_module(module: nn.Module) -> str:
     return ""
 
 
+def _known(names: Iterable[tuple[str, str]]) -> tuple[type, ...]:
+    """Return the classes of these modules and names that are loaded: of another one there is no instance."""
+    found = (getattr(sys.modules.get(module), name, None) for module, name in names)
+    return tuple(cls for cls in found if isinstance(cls, type))
+
+
 def _odd_parameter(parameter: Tensor) -> str:
+    if is_lazy(parameter):
+        return "has no numbers before its first batch; run the model once: model(batch)"
     kind = type(parameter.data).__name__
     if parameter.is_meta:
         return "is on the meta device and holds no numbers; load the weights first"
-    if kind == "DTensor":
-        return "is sharded (DTensor); gather the model on one device first"
+    for sharded in _known(_SHARDED):
+        if isinstance(parameter, sharded) or isinstance(parameter.data, sharded):
+            return f"is sharded ({sharded.__name__}); {_GATHER}"
     if parameter.is_quantized or not (parameter.is_floating_point() or parameter.is_complex()):
         return f"is quantised ({parameter.dtype}); edit the floating-point model, then quantise it"
     if type(parameter.data) is not Tensor:

@@ -56,7 +56,8 @@ def shared_inputs(
 
 
 def _identity(part: Part, seen: Tensor) -> tuple:
-    return (id(seen), seen._version, part.recipe, part.width, part.groups, part.kind)
+    version = None if seen.is_inference() else seen._version  # a batch made in inference_mode has none
+    return (id(seen), version, part.recipe, part.width, part.groups, part.kind)
 
 
 def _positions(ids: Tensor, samples: int) -> bool:

@@ -73,6 +73,10 @@ class Gram(Moment):
         self.total = torch.zeros(groups, width, **kind)
         self._waiting: list[Tensor] = []
 
+    def __getstate__(self) -> dict[str, Any]:
+        self.settle()  # another process may share the memory of the sums: none may change them later
+        return dict(vars(self))
+
     def add(self, rows: Num[Tensor, "g n d"]) -> None:
         """Add rows (g, n, d), in place; few rows wait for others, so that a product pays for its addition."""
         rows = _exact(rows)

@@ -1,26 +1,83 @@
-"""The weights of a model as they were before any edit that can still be taken back."""
+"""The weights of a model as they were before any edit that can still be taken back, and who may edit them."""
 
+import threading
 import weakref
-from typing import Any, Protocol
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor, nn
 
-from memscape.core.errors import InputError
+from memscape.core.errors import InputError, MemscapeError
 from memscape.engrams.inspection import digest
 
 
+class EditError(MemscapeError, RuntimeError):
+    """An edit that cannot be made, or taken back: another one, or another hand, has the weights."""
+
+
+@runtime_checkable
 class Kept(Protocol):
-    """An edit in force: what it replaced, by parameter."""
+    """An edit in force: what it replaced, by parameter, and the thread that made it."""
 
     originals: dict[str, Tensor]
+    thread: threading.Thread
+
+
+@dataclass(eq=False)
+class Pass:
+    """A pass over data that reads a model; it replaces nothing."""
+
+    originals: dict[str, Tensor] = field(default_factory=dict)
+    thread: threading.Thread = field(default_factory=threading.current_thread)
 
 
 _IN_FORCE: "weakref.WeakKeyDictionary[nn.Module, list[Any]]" = weakref.WeakKeyDictionary()
+_LOCKS: "weakref.WeakKeyDictionary[nn.Module, Any]" = weakref.WeakKeyDictionary()
+_GUARD = threading.Lock()
 
 
 def in_force(model: nn.Module) -> list[Any]:
     """Return the edits of a model that can be taken back, oldest first."""
-    return _IN_FORCE.setdefault(model, [])
+    with _GUARD:
+        return _IN_FORCE.setdefault(model, [])
+
+
+def writing(model: nn.Module) -> Any:
+    """Return the lock of a model: held while weights are replaced, or an engram is read from them."""
+    with _GUARD:
+        return _LOCKS.setdefault(model, threading.RLock())
+
+
+def begin(model: nn.Module, work: Kept) -> None:
+    """Enter an edit or a pass of this thread.
+
+    Raises:
+        EditError: while another thread has one on the same model.
+    """
+    with writing(model):
+        for other in in_force(model):
+            if other.thread is not work.thread and other.thread.is_alive():
+                doing = "a pass that reads" if isinstance(other, Pass) else "an edit of"
+                raise EditError(
+                    f"thread {other.thread.name!r} has {doing} this model in force, and what two threads do "
+                    f"to the same weights would mix; wait for its end, or give each thread a model of its "
+                    f"own: copy.deepcopy(model)"
+                )
+        in_force(model).append(work)
+
+
+@contextmanager
+def reading(model: nn.Module) -> Generator[None]:
+    """Keep other threads from editing a model, or from reading it too, within a block."""
+    work = Pass()
+    begin(model, work)
+    try:
+        yield
+    finally:
+        with writing(model):
+            in_force(model).remove(work)
 
 
 def parameter(model: nn.Module, name: str) -> Tensor:

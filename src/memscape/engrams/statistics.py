@@ -1,7 +1,9 @@
 """What one pass over the data leaves: second moments of every layer's inputs, for every concept at once."""
 
+import copy
 import hashlib
 import json
+import threading
 import weakref
 from dataclasses import replace
 from pathlib import Path
@@ -28,7 +30,8 @@ class Statistics:
     """Sums over rows $\\Sigma_c = \\sum_{i \\in c} x_i x_i^T$ of every layer's inputs, for each concept c.
 
     Made by `collect`. Sums of two passes over different data are merged with `merge`; a pass that was cut off
-    goes on with `collect(..., resume=statistics)`.
+    goes on with `collect(..., resume=statistics)`. They can be pickled (`multiprocessing`, `joblib`,
+    `torch.save`), and their model goes with them; a file of `save` holds no model and runs no code.
 
     Attributes:
         sites: the matrices that can be edited, by name.
@@ -64,7 +67,38 @@ class Statistics:
         self.skipped: dict[str, str] = {}
         self.batches, self.complete = 0, True
         self._model = None if model is None else weakref.ref(bare(model))
-        self._inverses = Inverses()
+        self._kept: nn.Module | None = None
+        self._inverses, self._lock = Inverses(), threading.RLock()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what goes into a pickle: the sums, and a copy of the model where there is one.
+
+        A copy, since multiprocessing puts what it pickles where both processes can write to it.
+        """
+        return self._own() | {"_kept": copy.deepcopy(self._held())}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._model = None if self._kept is None else weakref.ref(self._kept)  # nobody else holds it
+        self._inverses, self._lock = Inverses(), threading.RLock()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Statistics":
+        """Return sums of their own for the same model, or for its copy where one copy is made of both."""
+        made, held = object.__new__(type(self)), self._held()
+        memo[id(self)] = made
+        made.__setstate__(copy.deepcopy(self._own(), memo) | {"_kept": None})
+        if held is not None:
+            made._model = weakref.ref(memo.get(id(held), held))
+            made._kept = None if id(held) in memo else self._kept
+        return made
+
+    def _own(self) -> dict[str, Any]:
+        """Return the attributes that a copy has of its own."""
+        shared = ("_model", "_kept", "_inverses", "_lock")
+        return {name: value for name, value in vars(self).items() if name not in shared}
+
+    def _held(self) -> nn.Module | None:
+        return None if self._model is None else self._model()
 
     @property
     def concepts(self) -> list[Concept]:
@@ -84,7 +118,7 @@ class Statistics:
     @property
     def model(self) -> nn.Module:
         """The model that was passed through; `attach` gives it to statistics from a file."""
-        held = None if self._model is None else self._model()
+        held = self._held()
         if held is None:
             raise InputError(
                 "these statistics have no model (a file, or it is gone); give it: statistics.attach(model)"
@@ -98,7 +132,7 @@ class Statistics:
             InputError: where the model's weights are not those of the pass.
         """
         require_same(bare(model), self.digests)
-        self._model = weakref.ref(bare(model))
+        self._model, self._kept = weakref.ref(bare(model)), None
         return self
 
     def engram(self, concept: Any, **options: Any) -> "Engram":
@@ -171,7 +205,8 @@ class Statistics:
         if sources != {name: site.source for name, site in other.sites.items()}:
             raise InputError("the passes found different shared inputs; collect both with share=False")
         made = Statistics(self.sites, {}, self.digests, self.settings)
-        made._model, made.skipped = self._model or other._model, {**self.skipped, **other.skipped}
+        made._model, made._kept = (held := self if self._model else other)._model, held._kept
+        made.skipped = {**self.skipped, **other.skipped}
         for name in {**self.inputs, **other.inputs}:
             made.inputs[name] = self._merged_input(name, other)
         made.counts = {

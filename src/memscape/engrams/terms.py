@@ -11,7 +11,7 @@ from memscape.engrams.deltas import Delta
 from memscape.engrams.handlers import FULL
 from memscape.engrams.inspection import Site
 from memscape.engrams.labelling import Concept
-from memscape.engrams.originals import original, require_same
+from memscape.engrams.originals import original, require_same, writing
 from memscape.engrams.solving import Solution, solve
 from memscape.engrams.statistics import Statistics
 
@@ -127,10 +127,11 @@ def solved(terms: list[tuple[ConceptTerm, float]], name: str) -> Delta:
     for term, factor in terms:
         for concept in term.concepts:
             shares[concept] = shares.get(concept, 0.0) + factor
-    site = statistics.sites[name]
+    site, model = statistics.sites[name], statistics.model
     moments = statistics.inputs[site.source]
-    weight = own_weight(statistics.model, site, solution.absorbs, statistics.digests).to(moments.device)
-    return solve(moments, site.part, weight, shares, solution, statistics._inverses, (site.source,))
+    with writing(model), statistics._lock:  # threads with models of their own may share statistics
+        weight = own_weight(model, site, solution.absorbs, statistics.digests).to(moments.device)
+        return solve(moments, site.part, weight, shares, solution, statistics._inverses, (site.source,))
 
 
 def own_weight(model: nn.Module, site: Site, bias: bool, digests: dict[str, str] | None) -> Tensor:
