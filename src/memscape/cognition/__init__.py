@@ -2,6 +2,7 @@
 
 from memscape.cognition.continuous_thought import Anatomy as Anatomy
 from memscape.cognition.continuous_thought import ContinuousThought as ContinuousThought
+from memscape.cognition.decoded import Decoded as Decoded
 from memscape.cognition.global_workspace import Chain as Chain
 from memscape.cognition.global_workspace import GlobalWorkspace as GlobalWorkspace
 from memscape.cognition.graph_brain import Answer as Answer
@@ -18,7 +19,6 @@ from memscape.cognition.rules import RuleWorld as RuleWorld
 from memscape.cognition.rules import rule_world as rule_world
 from memscape.cognition.scenery import Scenes as Scenes
 from memscape.cognition.scenery import scenes as scenes
-from memscape.cognition.tensor_brain import Decoded as Decoded
 from memscape.cognition.tensor_brain import TensorBrain as TensorBrain
 from memscape.cognition.timescales import Growth as Growth
 from memscape.cognition.timescales import LeakyNetwork as LeakyNetwork

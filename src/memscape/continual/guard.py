@@ -1,23 +1,21 @@
 """A guard that keeps what a network knows: steps stay outside the inputs that old knowledge uses."""
 
 import fnmatch
-from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Generator as Yields
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from memscape.continual.bases import Basis, Learner, Singular
+from memscape.continual.bases import Basis, Singular
+from memscape.continual.guarded_layer import GuardedLayer, Reading
 from memscape.core.errors import InputError
 from memscape.core.modes import evaluating
 from memscape.core.progress import Progress, ProgressOption
 from memscape.core.random import Generator, derived, draw_seed
-from memscape.engrams.handlers import FULL, TOKENS, Handler, Part, handler_of
-from memscape.mechanisms.subspace import Subspace
-
-Reading = Callable[[Tensor], Tensor]
+from memscape.engrams.handlers import FULL, TOKENS, handler_of
 
 
 class SubspaceGuard:
@@ -68,13 +66,13 @@ class SubspaceGuard:
     ):
         self.model, self.reading, self.seed = model, reading, draw_seed(generator)
         self.basis = Singular(share=0.99) if basis is None else basis
-        self.layers: dict[str, _Layer] = {}
+        self.layers: dict[str, GuardedLayer] = {}
         for name, module in model.named_modules():
             handler = handler_of(module)
             for part in handler.parts(module) if handler is not None else ():
                 if part.kind in (FULL, TOKENS) and handler is not None:
                     full = ".".join(filter(None, (name, part.name)))
-                    self.layers[full] = _Layer(full, module, part, handler, self._basis_of(full))
+                    self.layers[full] = GuardedLayer(full, module, part, handler, self._basis_of(full))
         if not self.layers:
             raise InputError(
                 f"{type(model).__name__} has no layer that can be guarded; make your own known with "
@@ -96,7 +94,7 @@ class SubspaceGuard:
     def learning(self) -> Yields[None]:
         """Learn the inputs of all forward passes inside the block; at its end they are protected."""
         with ExitStack() as stack:
-            by_module: dict[int, list[_Layer]] = {}
+            by_module: dict[int, list[GuardedLayer]] = {}
             for i, layer in enumerate(self.layers.values()):
                 layer.begin(derived(self.seed, self.protected, i))
                 by_module.setdefault(id(layer.module), []).append(layer)
@@ -113,7 +111,7 @@ class SubspaceGuard:
 
     def _share(self) -> None:
         """Let layers whose matrix is one parameter keep each other's directions."""
-        tied: dict[tuple, list[_Layer]] = {}
+        tied: dict[tuple, list[GuardedLayer]] = {}
         for layer in self.layers.values():
             if layer.part.kind == FULL:
                 tied.setdefault((layer.parameters()[0], layer.part.rows), []).append(layer)
@@ -121,7 +119,7 @@ class SubspaceGuard:
             for layer in group:
                 layer.beside = [other for other in group if other is not layer]
 
-    def _see(self, group: list["_Layer"], args: tuple, kwargs: dict) -> None:
+    def _see(self, group: list[GuardedLayer], args: tuple, kwargs: dict) -> None:
         with torch.no_grad():
             first = group[0]
             for layer, x in zip(group, first.handler.inputs(first.module, args, kwargs), strict=True):
@@ -254,77 +252,3 @@ class Attachment:
 def _follows(module: nn.Module) -> bool:
     """Whether a layer keeps running averages of what it sees, as `BatchNorm` does."""
     return isinstance(module, nn.modules.batchnorm._NormBase) and module.running_mean is not None
-
-
-class _Layer:
-    """One matrix of the model and the directions of its inputs that are protected."""
-
-    def __init__(self, name: str, module: nn.Module, part: Part, handler: Handler, basis: Basis):
-        self.name, self.module, self.part, self.handler, self.basis = name, module, part, handler, basis
-        self.subspaces = [Subspace.empty(part.width + (part.bias is not None)) for _ in range(part.groups)]
-        self.tokens = torch.zeros(part.width if part.kind == TOKENS else 0, dtype=torch.bool)
-        self._learners: list[Learner] = []
-        self.beside: list[_Layer] = []
-
-    def begin(self, generator: torch.Generator) -> None:
-        if self.part.kind == FULL:
-            self._learners = [self.basis.learner(space, generator) for space in self.subspaces]
-
-    def see(self, x: Tensor, reading: Reading | None) -> None:
-        rows = self.handler.rows(self.module, self.part, x)
-        if self.part.kind == TOKENS:
-            self.tokens[rows.reshape(-1).cpu()] = True
-            return
-        if reading is not None:
-            rows = reading(rows.squeeze(-2)).unsqueeze(-2) if self.part.groups == 1 else rows
-        rows = rows.reshape(-1, *rows.shape[-2:]).float()
-        if self.part.bias is not None:
-            rows = torch.cat([rows, rows.new_ones(*rows.shape[:2], 1)], dim=2)
-        if not bool(torch.isfinite(rows.sum())) and (bad := int((~torch.isfinite(rows)).sum())):
-            raise InputError(
-                f"layer {self.name!r} saw {bad} NaN or infinite values of {rows.numel()}; leave those inputs "
-                "out of what is protected"
-            )
-        for group, learner in enumerate(self._learners):
-            learner.see(rows[:, group])
-
-    def end(self) -> None:
-        if self.part.kind == FULL:
-            self.subspaces = [learner.subspace() for learner in self._learners]
-            self._learners = []
-
-    def used(self) -> tuple[int, int]:
-        if self.part.kind == TOKENS:
-            return int(self.tokens.sum()), len(self.tokens)
-        return sum(space.rank for space in self.subspaces), sum(space.units for space in self.subspaces)
-
-    def parameters(self) -> tuple[nn.Parameter, nn.Parameter | None]:
-        names = (self.part.weight, self.part.bias)
-        weight, bias = (None if name is None else self.module.get_parameter(name) for name in names)
-        return weight, bias  # ty: ignore[invalid-explicit-return]
-
-    def project(self, weight: Tensor, bias: Tensor | None) -> None:
-        """Project changes of the parameters in place; `bias` is None where the optimiser does not move it."""
-        if self.part.kind == TOKENS:
-            weight[self.tokens.to(weight.device)] = 0
-            return
-        matrix = self.part.matrix(weight)
-        offsets = None if bias is None else self.part.offsets(bias)
-        if self.beside and bias is not None:
-            bias.zero_()  # it would move with the matrix that another layer holds
-        for group, space in enumerate(self.subspaces):
-            change = matrix[group]
-            if self.beside:
-                width = self.part.width
-                both = Subspace.empty(width).extended(space.basis[:, :width])
-                for other in self.beside:
-                    both = both.extended(other.subspaces[group].basis[:, :width])
-                matrix[group] = both.outside(change)
-                continue
-            if self.part.bias is None:
-                matrix[group] = space.outside(change)
-            elif offsets is None:
-                matrix[group] = Subspace.empty(self.part.width).extended(space.basis[:, :-1]).outside(change)
-            else:
-                change = space.outside(torch.cat([change, offsets[group][:, None]], dim=1))
-                matrix[group], offsets[group] = change[:, :-1], change[:, -1]

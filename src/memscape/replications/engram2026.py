@@ -4,61 +4,33 @@ Everything here is trained on the spot. "Forget" is the accuracy on test rows of
 that on all others; the oracle is the same network, seed and schedule, trained without the class.
 """
 
-import math
 import time
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
-import torch
-from torch import nn
-
-from memscape import engrams
 from memscape.core.intervals import mean_interval
 from memscape.core.random import derived
 from memscape.engrams.baselines import peer
 from memscape.engrams.examples import Examples
-from memscape.engrams.strengths import search
-from memscape.patterns.installed import fashion_mnist
 from memscape.replications.claim import Measured, claim
 from memscape.replications.erasing import (
     DIGITS,
     Erased,
-    Rows,
+    compositions,
+    convolution_erasures,
+    digit_erasures,
     digit_network,
     digit_rows,
+    fact_erasures,
+    fashion_erasures,
     five,
-    share,
     statistics,
 )
-from memscape.replications.networks import (
-    TinyGPT,
-    convolutional,
-    facts,
-    fit_facts,
-    fit_rows,
-    perceptron,
-    seeded,
-)
+from memscape.replications.networks import fit_rows, perceptron
 
 SEEDS = 3
 FASHION = "Fashion-MNIST, 60,000 to learn and 10,000 to test"
 FACTS = "24 subjects x 6 relations, objects drawn from 40"
-
-
-@cache
-def digit_erasures(seed: int) -> tuple[Erased, ...]:
-    """Return what erasing each class of the digits did, at the default settings."""
-    rows, model = digit_rows(seed), digit_network(seed)
-    found, made = statistics(model, rows), []
-    for label in range(10):
-        with found.engram(label).erased(model):
-            edited = five(model, rows, label)
-        oracle = five(digit_network(seed, label), rows, label)
-        gaps = [1 - abs(a - b) for a, b in zip(edited[:3], oracle[:3], strict=True)]
-        before = five(model, rows, label)
-        made.append(Erased(edited[3], edited[4], before[4], oracle[4], math.prod(gaps)))
-    return tuple(made)
 
 
 def _by_seed(
@@ -165,27 +137,9 @@ def digits_cost(seed: int) -> Measured:
     return Measured(min(edit) / min(fit), None, 64, 10, DIGITS, seed, table, "smallest of 3 rounds each")
 
 
-@cache
-def _compositions(seed: int) -> tuple[dict[str, float], ...]:
-    """Return for each number k of classes: accuracy on those composed, and on the others, mean and worst."""
-    rows, model, made = digit_rows(seed), digit_network(seed), []
-    found = statistics(model, rows)
-    for k in range(1, 10):
-        kept, leaked = [], []
-        for i in range(10):
-            chosen = torch.randperm(10, generator=derived(seed, 5, k, i))[:k]
-            inside = torch.isin(rows.test_y, chosen)
-            with engrams.composed(model, found.engram(chosen.tolist())):
-                kept.append(share(model, rows.test_x[inside], rows.test_y[inside]))
-                leaked.append(share(model, rows.test_x[~inside], rows.test_y[~inside]))
-        mean = {"k": k, "kept": sum(kept) / 10, "leaked": sum(leaked) / 10}
-        made.append(mean | {"worst kept": min(kept), "worst leaked": max(leaked)})
-    return tuple(made)
-
-
 def _composed(seed: int) -> list[dict[str, float]]:
     """Return the means over seeds for each number of classes."""
-    runs = [_compositions(seed + i) for i in range(SEEDS)]
+    runs = [compositions(seed + i) for i in range(SEEDS)]
     return [
         {"k": k + 1}
         | {name: sum(run[k][name] for run in runs) / SEEDS for name in ("kept", "leaked")}
@@ -226,24 +180,6 @@ def composed_leak(seed: int) -> Measured:
     """Return the largest mean over k of the accuracy on classes that were not composed."""
     rows = _composed(seed)
     return Measured(max(r["leaked"] for r in rows), None, 64, 10, DIGITS, seed, rows, SUBSETS)
-
-
-@cache
-def fashion_erasures(seed: int) -> tuple[Erased, ...]:
-    """Return what erasing each class of a 784-256-100-10 network did; no oracle is trained."""
-    data = fashion_mnist()
-    rows = Rows(*(part.flatten(1) if part.ndim == 3 else part for part in (*data.train, *data.test)))
-    model = fit_rows(perceptron((784, 256, 100, 10), seed), rows.x, rows.y, epochs=5, seed=seed, rate=1e-3)
-    found, made = statistics(model, rows), []
-    for label in range(10):
-        own = rows.test_y == label
-        before = share(model, rows.test_x[~own], rows.test_y[~own])
-        with found.engram(label).erased(model):
-            forget = share(model, rows.test_x[own], rows.test_y[own])
-            made.append(
-                Erased(forget, share(model, rows.test_x[~own], rows.test_y[~own]), before, math.nan, math.nan)
-            )
-    return tuple(made)
 
 
 def _fashion_runs(seed: int) -> dict[int, tuple[Erased, ...]]:
@@ -293,31 +229,6 @@ def fashion_retain(seed: int) -> Measured:
     return _by_seed(_fashion_runs(seed), lambda one: one.before - one.retain, 784, FASHION, note)
 
 
-@cache
-def convolution_erasures(seed: int, searched: bool) -> tuple[Erased, ...]:
-    """Return what erasing each class of the small convolutional network did, strengths 1 or searched."""
-    rows = digit_rows(seed)
-    model = fit_rows(convolutional(seed), rows.x, rows.y, epochs=12, seed=seed)
-    found, made = statistics(model, rows), []
-    for label in range(10):
-        engram, before = found.engram(label), five(model, rows, label)
-        alpha: Any = (
-            search(engram, model, _balance(rows, label), largest=2.0, progress=False).alpha
-            if searched
-            else 1.0
-        )
-        with engram.erased(model, alpha):
-            edited = five(model, rows, label)
-        made.append(Erased(edited[3], edited[4], before[4], math.nan, math.nan))
-    return tuple(made)
-
-
-def _balance(rows: Rows, label: int) -> Callable[[nn.Module], float]:
-    """Return a score on learned rows: right answers on the rest, and as heavy the wrong ones on the class."""
-    own = rows.y == label
-    return lambda model: share(model, rows.x[~own], rows.y[~own]) - share(model, rows.x[own], rows.y[own])
-
-
 @claim(
     "cnn-forget",
     where="ResNet-18 on CIFAR-10: .00; here three convolutions with batch normalisation, on digits",
@@ -361,29 +272,6 @@ def cnn_retain(seed: int) -> Measured:
     """Return the mean drop on the other classes, with searched strengths."""
     runs = {seed + i: convolution_erasures(seed + i, True) for i in range(SEEDS)}
     return _by_seed(runs, lambda one: one.before - one.retain, 64, DIGITS)
-
-
-@cache
-def fact_erasures(seed: int) -> tuple[tuple[int, float, float], ...]:
-    """Return for each subject: facts of 6 left, accuracy on all others, and mean loss of its facts."""
-    known = facts(seed=seed)
-    model = fit_facts(seeded(TinyGPT(known.words), seed), known, steps=400, seed=seed)
-    found = engrams.collect(
-        model, [(known.ids, known.subjects)], concept=lambda batch: batch[1], progress=False
-    )
-    made = []
-    for subject in range(24):
-        own = known.subjects == subject
-        with found.engram(subject).erased(model):
-            answers = Examples(known.ids, known.labels).answers(model)
-        made.append(
-            (
-                int(answers.right[own].sum()),
-                float(answers.right[~own].float().mean()),
-                float(answers.losses[own].mean()),
-            )
-        )
-    return tuple(made)
 
 
 @claim(
