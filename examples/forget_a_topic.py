@@ -21,7 +21,7 @@ from memscape.replications.sentences import (
     topic_means,
 )
 
-RIDGE = 1.0
+RIDGE = 3.0
 """Larger than the default: a few hundred tokens say little about layers that are 384 to 1,536 wide."""
 
 

@@ -91,11 +91,7 @@ class Solution:
 
 
 class Inverse(ABC):
-    """$T^{-1} = w w^T$, by a factor w."""
-
-    def corrected(self, rows: Float[Tensor, "g o e"], order: int) -> Float[Tensor, "g o e"]:
-        """Return the rows whose product with $T^{-1}$ is that of the rows with the operator of an order."""
-        return rows
+    """What takes the place of $T^{-1}$: `back` of `whiten`, lengths between them being lengths of outputs."""
 
     @abstractmethod
     def apply(self, rows: Float[Tensor, "g o e"]) -> Float[Tensor, "g o e"]:
@@ -103,11 +99,11 @@ class Inverse(ABC):
 
     @abstractmethod
     def whiten(self, rows: Float[Tensor, "g o e"]) -> Float[Tensor, "g o k"]:
-        """Return rows $w$: on the data, lengths after it are lengths of outputs."""
+        """Return what `back` turns into rows $T^{-1}$."""
 
     @abstractmethod
     def back(self, rows: Float[Tensor, "g r k"]) -> Float[Tensor, "g r e"]:
-        """Return rows $w^T$."""
+        """Return rows that were whitened as rows of a weight."""
 
     @property
     @abstractmethod
@@ -117,28 +113,18 @@ class Inverse(ABC):
 
 @dataclass(frozen=True)
 class CholeskyInverse(Inverse):
-    """w is the inverse transpose of the Cholesky factor L; `level` is the ridge in each block of $T$."""
+    """Iterated Tikhonov regularisation of an order, from the Cholesky factor L of the total and its ridge."""
 
     factor: Float[Tensor, "g e e"]
-    level: Float[Tensor, "g 1 1"]
-
-    def corrected(self, rows: Float[Tensor, "g o e"], order: int) -> Float[Tensor, "g o e"]:
-        made = rows
-        for _ in range(order - 1):  # iterated Tikhonov: what a solve leaves is epsilon times what it gives
-            made = self.apply(made).mul_(self.level).add_(rows)
-        return made
+    ridge: Float[Tensor, "g 1 1"]
+    order: int = 1
 
     def apply(self, rows: Float[Tensor, "g o e"]) -> Float[Tensor, "g o e"]:
-        if self.factor.device.type != "cpu":
-            return torch.cholesky_solve(rows.transpose(1, 2), self.factor).transpose(1, 2)
-        made = rows.clone(memory_format=torch.contiguous_format)
-        for block, right in zip(self.factor.numpy(), made.numpy(), strict=True):
-            # rows in memory are columns to LAPACK: neither the factor nor the rows are copied
-            lapack.dpotrs(block.T, right.T, lower=0, overwrite_b=1)  # ty: ignore[missing-attribute]
-        return made
+        return self._solved(self._corrected(rows))
 
     def whiten(self, rows: Float[Tensor, "g o e"]) -> Float[Tensor, "g o k"]:
-        return torch.linalg.solve_triangular(self.factor, rows.transpose(1, 2), upper=False).transpose(1, 2)
+        wanted = self._corrected(rows).transpose(1, 2)
+        return torch.linalg.solve_triangular(self.factor, wanted, upper=False).transpose(1, 2)
 
     def back(self, rows: Float[Tensor, "g r k"]) -> Float[Tensor, "g r e"]:
         return torch.linalg.solve_triangular(self.factor, rows, upper=False, left=False)
@@ -147,10 +133,25 @@ class CholeskyInverse(Inverse):
     def nbytes(self) -> int:
         return self.factor.nbytes
 
+    def _corrected(self, rows: Tensor) -> Tensor:
+        made = rows
+        for _ in range(self.order - 1):  # what a solve leaves is the ridge times what it gives
+            made = self._solved(made).mul_(self.ridge).add_(rows)
+        return made
+
+    def _solved(self, rows: Tensor) -> Tensor:
+        if self.factor.device.type != "cpu":
+            return torch.cholesky_solve(rows.transpose(1, 2), self.factor).transpose(1, 2)
+        made = rows.clone(memory_format=torch.contiguous_format)
+        for block, right in zip(self.factor.numpy(), made.numpy(), strict=True):
+            # rows in memory are columns to LAPACK: neither the factor nor the rows are copied
+            lapack.dpotrs(block.T, right.T, lower=0, overwrite_b=1)  # ty: ignore[missing-attribute]
+        return made
+
 
 @dataclass(frozen=True)
 class EigenInverse(Inverse):
-    """w (g, e, k) from eigenvectors, those of small eigenvalues left out. A second solve finds nothing."""
+    """By a root (g, e, k) from eigenvectors, those of small eigenvalues left out."""
 
     root: Float[Tensor, "g e k"]
 
@@ -217,35 +218,26 @@ def solve(
     if solution.solver == "nullspace":
         return _hard(moments, weight.double(), present, solution, bias)
     if solution.additive:
-        held = (*key, bias, solution.solver, solution.ridge, solution.rtol)
+        held = (*key, bias, solution.solver, solution.ridge, solution.order, solution.rtol)
         inverse = inverses.get(held, lambda: _inverse(moments.total(bias), solution))
     else:
         inverse = _inverse(_weighted(moments, present, solution, bias), solution)
-    if solution.rank is None:
-        thin = _thin(moments, weight, present, inverse, bias, solution.order)
-        if thin is not None:
-            return thin
+    if solution.rank is None and (thin := _thin(moments, weight, present, inverse, bias)) is not None:
+        return thin
     if solution.rank is None or solution.rank >= min(weight.shape[1:]):
-        return Dense(_by_rows(moments, weight, present, inverse, bias, solution.order))
-    target = _target(moments, weight.double(), present, bias)
-    return _truncated(inverse.corrected(target, solution.order), inverse, solution.rank)
+        return Dense(_by_rows(moments, weight, present, inverse, bias))
+    return _truncated(_target(moments, weight.double(), present, bias), inverse, solution.rank)
 
 
 def _by_rows(
-    moments: InputMoments,
-    weight: Tensor,
-    shares: dict[Concept, float],
-    inverse: Inverse,
-    bias: bool,
-    order: int,
+    moments: InputMoments, weight: Tensor, shares: dict[Concept, float], inverse: Inverse, bias: bool
 ) -> Tensor:
     """Return $W \\Sigma^+ T^{-1}$, some rows of W at a time, so that wide copies stay small."""
     made = torch.empty_like(weight, dtype=torch.float64, memory_format=torch.contiguous_format)
     step = max(1, CHUNK // (8 * weight.shape[0] * weight.shape[2]))
     for start in range(0, weight.shape[1], step):
         some = weight[:, start : start + step].double()
-        target = inverse.corrected(_target(moments, some, shares, bias), order)
-        made[:, start : start + step] = inverse.apply(target)
+        made[:, start : start + step] = inverse.apply(_target(moments, some, shares, bias))
     return made
 
 
@@ -258,12 +250,7 @@ def _target(moments: InputMoments, weight: Tensor, shares: dict[Concept, float],
 
 
 def _thin(
-    moments: InputMoments,
-    weight: Tensor,
-    shares: dict[Concept, float],
-    inverse: Inverse,
-    bias: bool,
-    order: int,
+    moments: InputMoments, weight: Tensor, shares: dict[Concept, float], inverse: Inverse, bias: bool
 ) -> LowRank | None:
     """Return $(W X^+)(X^{+T} T^{-1})$ where the concepts kept few rows: no matrix of the weight's size."""
     held = [(share, moments.concepts[c]) for c, share in shares.items()]
@@ -277,7 +264,7 @@ def _thin(
     joined = torch.cat(keys, dim=1) if keys else wide.new_zeros(wide.shape[0], 0, wide.shape[2])
     scale = [k.new_full((k.shape[1],), share) for k, (share, _) in zip(keys, held, strict=True)]
     left = (wide @ joined.transpose(1, 2)) * (torch.cat(scale) if scale else 1.0)
-    return LowRank(left, inverse.apply(inverse.corrected(joined, order)))
+    return LowRank(left, inverse.apply(joined))
 
 
 def _truncated(target: Tensor, inverse: Inverse, rank: int) -> LowRank:
@@ -318,7 +305,7 @@ def _inverse(total: Tensor, solution: Solution) -> Inverse:
             f"the inputs' second moments are singular at ridge {solution.ridge:g}; take a larger ridge, "
             f"such as {RIDGE:g}, or solver='pinv'"
         )
-    return CholeskyInverse(factor, level[:, :, None])
+    return CholeskyInverse(factor, level[:, :, None], solution.order)
 
 
 def _cholesky(total: Tensor) -> Tensor | None:

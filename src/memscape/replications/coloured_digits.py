@@ -1,9 +1,8 @@
 """A study of our own: a network that reads colour for a digit, and its bias once colour is erased.
 
 Digits are red or green, and with probability .95 the colour says whether the digit is below 5. A network of
-ten classes
-learns both. Colour is named by probes: each digit as a contrast of the two channels, against the same digit
-in grey. No label of a group and no balanced data are used.
+ten classes learns both. Colour is named by probes: each digit as a contrast of the two channels, against the
+same digit in grey. No label of a group and no balanced data are used.
 """
 
 from functools import cache
@@ -21,6 +20,12 @@ from memscape.replications.networks import fit_rows, perceptron
 
 AGREE = 0.95
 SEEDS = 5
+STRENGTH = 0.8
+"""How much of the engram is erased.
+
+On seeds 10 to 17, which no claim uses, .7, .8, .9 and 1 raised the worst group by .19, .22, .24 and .26 and
+lowered the average by .004, .011, .020 and .033: .8 leaves room on both sides.
+"""
 LAW = "scikit-learn's digits in red or green, 1,200 to learn and 597 to test"
 
 
@@ -60,14 +65,12 @@ def _run(seed: int) -> dict[str, Any]:
         epochs=40,
         seed=seed,
     )
-    before = _accuracies(model, x[test], y[test], green[test])
-    with colour_engram(model, x[learned]).erased(model):
-        after = _accuracies(model, x[test], y[test], green[test])
-    return (
-        {"seed": seed}
-        | {f"{k} before": v for k, v in before.items()}
-        | {f"{k} after": v for k, v in after.items()}
-    )
+    engram, held = colour_engram(model, x[learned]), (x[test], y[test], green[test])
+    found: dict[str, Any] = {"seed": seed}
+    for when, strength in (("before", 0.0), ("after", STRENGTH), ("at 1", 1.0)):
+        with engram.erased(model, alpha=strength):
+            found |= {f"{k} {when}": v for k, v in _accuracies(model, *held).items()}
+    return found
 
 
 @torch.no_grad()
@@ -85,7 +88,9 @@ def _accuracies(model: nn.Module, x: Tensor, y: Tensor, green: Tensor) -> dict[s
 def _measured(seed: int, change: str, sign: float, note: str) -> Measured:
     found = runs(seed)
     mean, interval = mean_interval([sign * (r[f"{change} after"] - r[f"{change} before"]) for r in found])
+    full, (low, high) = mean_interval([sign * (r[f"{change} at 1"] - r[f"{change} before"]) for r in found])
     rows = [{k: round(v, 4) if isinstance(v, float) else v for k, v in r.items()} for r in found]
+    note = f"{note}; strength {STRENGTH:g}, chosen on other seeds; at 1: {full:.3f} ({low:.3f} to {high:.3f})"
     return Measured(mean, interval, 128, 10, LAW, seed, rows, note)
 
 

@@ -14,10 +14,10 @@ from memscape.core.intervals import mean_interval
 from memscape.replications.claim import Measured, claim
 from memscape.replications.sentences import TOPICS, load_encoder, recognised, sentences, topic_means
 
-RIDGES = (0.05, 0.3, 1.0)
+RIDGES = (0.3, 1.0, 3.0)
 """The default, and larger ones: a few hundred tokens say little about layers of 384 to 1,536 units."""
 
-CHOSEN = 1.0
+CHOSEN = 3.0
 SENTENCES = "5 topics of 16 sentences, 8 of each to test"
 
 
