@@ -45,3 +45,9 @@ def test_help_names_every_command():
     text, _ = started("--help")
     for command in ("demo", "explore", "store", "recall", "list", "info"):
         assert f"\n  {command} " in text
+
+
+def test_the_package_runs_as_the_command_does():
+    end = subprocess.run([sys.executable, "-m", "memscape", "--version"], capture_output=True, text=True)
+    assert end.returncode == 0
+    assert end.stdout == started("--version")[0]
