@@ -10,17 +10,15 @@ ruled out together with others, and with both of its signs.
 import argparse
 import json
 import resource
-import statistics
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from numba import njit
 from threadpoolctl import threadpool_limits
 
+from benchmarks.timing import in_turns, spent
 from memscape.kernels.census import census
 from memscape.kernels.flooding import basins_of, passes_between
 from memscape.kernels.tables import levels, quadratic_table
@@ -30,13 +28,6 @@ CHUNK = 1 << 14
 NUMPY_STATES = 1 << 20
 FLOOD_GOALS = {12: 0.05, 20: 1.5, 24: 40.0}
 MEMORY_GOAL = 4.0  # GiB at 24 units
-
-
-def spent(work: Callable[[], object]) -> float:
-    """CPU seconds of the whole process."""
-    start = time.process_time()
-    work()
-    return time.process_time() - start
 
 
 def couplings(kind: str, units: int, count: int = 5, seed: int = 0) -> np.ndarray:
@@ -117,18 +108,14 @@ def against(units: int, kind: str, rounds: int) -> list[Row]:
     }
     rows = []
     for name, (rival, goal) in sides.items():
-        pairs = []
-        for _ in range(rounds):
-            a, b, c, d = ours(), rival(), rival(), ours()
-            pairs += [(a, b), (d, c)]
-        best = [min(side) for side in zip(*pairs, strict=True)]
+        best = in_turns(ours, rival, rounds)
         rows.append(
             {
                 "what": f"census of {kind}, n = {units}, against {name}",
-                "states_per_s": 1 / best[0],
-                "rival_states_per_s": 1 / best[1],
-                "ratio": best[1] / best[0],
-                "median_ratio": statistics.median(b / a for a, b in pairs),
+                "states_per_s": 1 / best.ours,
+                "rival_states_per_s": 1 / best.rival,
+                "ratio": best.ratio,
+                "median_ratio": best.median_ratio,
                 "goal": goal,
             }
         )

@@ -12,8 +12,6 @@ for _name in ("OMP", "MKL", "OPENBLAS", "NUMBA"):
 
 import argparse
 import json
-import statistics
-import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -21,20 +19,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from benchmarks.timing import Side, in_turns, spent
 from memscape.kernels import naive, sweeps
 from memscape.kernels.blocked import BLOCK
 from memscape.kernels.couplings import CouplingForm
 from memscape.kernels.dispatch import Quadratic
 
 Row = dict[str, object]
-Side = Callable[[], float]  # runs once, returns CPU seconds per unit update
-
-
-def spent(work: Callable[[], object]) -> float:
-    """CPU seconds of the whole process."""
-    start = time.process_time()
-    work()
-    return time.process_time() - start
 
 
 def random_patterns(count: int, units: int, seed: int) -> Tensor:
@@ -103,18 +94,14 @@ def compared(ours: Side, rivals: dict[str, tuple[Side, int]]) -> list[Row]:
     """One row per rival, A B B A for as many rounds as it says."""
     rows = []
     for name, (rival, rounds) in rivals.items():
-        pairs = []
-        for _ in range(rounds):
-            a, b, c, d = ours(), rival(), rival(), ours()
-            pairs += [(a, b), (d, c)]
-        best = [min(side) for side in zip(*pairs, strict=True)]
+        best = in_turns(ours, rival, rounds)
         rows.append(
             {
                 "rival": name,
-                "ours_ns": best[0] * 1e9,
-                "rival_ns": best[1] * 1e9,
-                "ratio": best[1] / best[0],
-                "median_ratio": statistics.median(b / a for a, b in pairs),
+                "ours_ns": best.ours * 1e9,
+                "rival_ns": best.rival * 1e9,
+                "ratio": best.ratio,
+                "median_ratio": best.median_ratio,
                 "rounds": rounds,
             }
         )

@@ -25,7 +25,6 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -33,6 +32,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from benchmarks.timing import spent
 from memscape import engrams
 
 LIMIT = 4 * 2**30
@@ -84,13 +84,6 @@ def models() -> dict[str, tuple[nn.Module, Tensor]]:
         "ReLU network 784-500-500-10, 512 rows": (nn.Sequential(*linear[:-1]), rows(512, 784)),
         "convolutions 3-32-64 of 3 x 3, 64 pictures of 32 x 32": (convolutions, rows(64, 3, 32, 32)),
     }
-
-
-def spent(work: Callable[[], object]) -> float:
-    """Return the CPU seconds of one call."""
-    start = time.process_time()
-    work()
-    return time.process_time() - start
 
 
 def floor(statistics: engrams.Statistics, model: nn.Module, places: dict[str, int]) -> float:

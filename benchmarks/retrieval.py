@@ -9,8 +9,6 @@ beta = 1 in units of overlap, where a cue lies deep in one well.
 
 import argparse
 import json
-import statistics
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ import numba
 import torch
 from torch import Tensor
 
+from benchmarks.timing import in_turns, spent
 from memscape.kernels.retrieval import retrieve
 
 UNITS, TOP, CHECKED = 384, 32, 50
@@ -89,13 +88,6 @@ def error(found: Tensor, q: Tensor, x: Tensor, beta: float) -> float:
     return float((found[:CHECKED] - exact).abs().max())
 
 
-def spent(method: Callable[[], object]) -> float:
-    """CPU seconds of the whole process."""
-    start = time.process_time()
-    method()
-    return time.process_time() - start
-
-
 def measured(regime: str, patterns: int, cues: int, rounds: int) -> list[dict[str, Any]]:
     """One row per rival: its CPU time, ours beside it, their ratios, and its error."""
     q, x, beta = problem(regime, patterns, cues)
@@ -106,22 +98,18 @@ def measured(regime: str, patterns: int, cues: int, rounds: int) -> list[dict[st
     rows = []
     for name, rival in methods(q, x, beta).items():
         rival_error = None if "bare" in name else error(rival(), q, x, beta)
-        pairs = []
         rival(), ours()
-        for _ in range(rounds):
-            a, b, c, d = (spent(method) for method in (ours, rival, rival, ours))
-            pairs += [(a, b), (d, c)]
-        best = [min(side) for side in zip(*pairs, strict=True)]
+        best = in_turns(lambda: spent(ours), lambda r=rival: spent(r), rounds)
         rows.append(
             {
                 "regime": regime,
                 "patterns": patterns,
                 "cues": cues,
                 "rival": name,
-                "ours_s": best[0],
-                "rival_s": best[1],
-                "ratio": best[1] / best[0],
-                "median_ratio": statistics.median(b / a for a, b in pairs),
+                "ours_s": best.ours,
+                "rival_s": best.rival,
+                "ratio": best.ratio,
+                "median_ratio": best.median_ratio,
                 "rival_error": rival_error,
                 "our_error": own_error,
             }

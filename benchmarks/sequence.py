@@ -10,7 +10,6 @@ token by token, "scan" is the loop inside the library.
 import argparse
 import json
 import os
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize, scaled_dot_product_attention, softplus
 
+from benchmarks.timing import in_turns, spent
 from memscape.sequence import MemoryLayer, chunk, scan, step
 
 WIDTH = 64
@@ -51,21 +51,11 @@ def plain(made: dict[str, Tensor]) -> dict[str, Any]:
     return {name: made[name] for name in ("q", "k", "v")} | {"erase": None}
 
 
-def spent(call: Call) -> float:
-    """CPU seconds of the whole process."""
-    start = time.process_time()
-    call()
-    return time.process_time() - start
-
-
 def pair(ours: Call, rival: Call, rounds: int) -> tuple[float, float]:
     """Least CPU seconds of both, in the order A B B A."""
     rival(), ours()
-    times = []
-    for _ in range(rounds):
-        a, b, c, d = (spent(call) for call in (ours, rival, rival, ours))
-        times += [(a, b), (d, c)]
-    return min(a for a, _ in times), min(b for _, b in times)
+    best = in_turns(lambda: spent(ours), lambda: spent(rival), rounds)
+    return best.ours, best.rival
 
 
 def backward(call: Callable[[], Tensor], leaves: list[Tensor]) -> Call:

@@ -11,22 +11,14 @@ for _name in ("OMP", "MKL", "OPENBLAS", "NUMBA"):
 
 import argparse
 import json
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from benchmarks.timing import in_turns, spent
 from memscape.memories import Projection
 from memscape.patterns import independent
-
-
-def spent(work: Callable[[], object]) -> float:
-    """Return the CPU seconds of one call."""
-    start = time.process_time()
-    work()
-    return time.process_time() - start
 
 
 def main() -> None:
@@ -53,15 +45,11 @@ def main() -> None:
     error = float(np.abs(found - expected).max())
     if error > 1e-9:
         raise SystemExit(f"fields differ by {error:.2g}: nothing is timed")
-    mine, theirs = [], []
-    for _ in range(options.rounds):
-        mine.append(spent(ours))
-        theirs.extend([spent(textbook), spent(textbook)])
-        mine.append(spent(ours))
-    ratio = min(mine) / min(theirs)
+    best = in_turns(lambda: spent(ours), lambda: spent(textbook), options.rounds)
+    ratio = best.ours / best.rival
     size = f"n={options.units}, p={options.patterns}"
     print(
-        f"{size}: factors {1e3 * min(mine):.1f} ms, pinv(X) @ X {1e3 * min(theirs):.0f} ms, share {ratio:.3f}"
+        f"{size}: factors {1e3 * best.ours:.1f} ms, pinv(X) @ X {1e3 * best.rival:.0f} ms, share {ratio:.3f}"
     )
     if options.json is not None:
         result = {"units": options.units, "patterns": options.patterns, "share": ratio, "error": error}

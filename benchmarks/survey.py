@@ -15,9 +15,7 @@ for _name in ("OMP", "MKL", "OPENBLAS", "NUMBA"):
 
 import argparse
 import json
-import time
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,17 +24,11 @@ import torch
 from numba import njit
 
 import memscape as ms
+from benchmarks.timing import spent
 from memscape.mechanisms import Asynchronous
 
 Row = dict[str, Any]
 GOAL = 1000.0  # quenches per core-second at n = 1,000, p = 50
-
-
-def spent(work: Callable[[], object]) -> float:
-    """CPU seconds of the whole process."""
-    start = time.process_time()
-    work()
-    return time.process_time() - start
 
 
 @njit(cache=True)

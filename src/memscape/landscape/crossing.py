@@ -14,8 +14,8 @@ from memscape.kernels import naive_paths
 from memscape.kernels.lids import Rise, rise
 from memscape.kernels.packing import pack
 from memscape.kernels.paths import LARGEST, Way, beam_way, lowest_way
-from memscape.landscape.subject import Subject, as_quadratic, home, quadratic_scale
-from memscape.mechanisms.energies import Energy
+from memscape.landscape.subject import Subject, as_quadratic, quadratic_scale
+from memscape.mechanisms.energies import Energy, home
 
 SLACK = 1e-9
 """Heights closer to each other than this share of the largest |E| are equal."""

@@ -12,11 +12,10 @@ from memscape.core.errors import InputError
 from memscape.core.progress import Progress
 from memscape.core.recall import Status
 from memscape.landscape.plateau_search import Plateau, PlateauSearch, names, states_of
-from memscape.landscape.subject import home
 from memscape.mechanisms.descent import Asynchronous, kernel_field
 from memscape.mechanisms.distances import Distances
 from memscape.mechanisms.dynamics import Dynamics, filled
-from memscape.mechanisms.energies import Energy
+from memscape.mechanisms.energies import Energy, home
 
 STEPS = 1 << 20
 """Flips or sweeps of a descent at most; a descent of +-1 units ends long before."""

@@ -12,7 +12,7 @@ from memscape.core.arrays import as_tensor, require_width
 from memscape.core.cards import opened
 from memscape.core.errors import CapabilityError, InputError
 from memscape.core.spaces import Bipolar, Space
-from memscape.mechanisms.energies import Couplings, Energy, PatternEnergy
+from memscape.mechanisms.energies import Couplings, Energy, PatternEnergy, home
 
 ROUNDING = 1e-11
 """Couplings below this share of the largest diagonal element of X'LX are rounding."""
@@ -46,13 +46,6 @@ class Subject:
             "method": method,
             "threshold": self.threshold,
         }
-
-
-def home(energy: Any) -> torch.device:
-    """Return the device on which an energy lives."""
-    held = getattr(energy, "weights", None)
-    held = getattr(energy, "patterns", None) if held is None else held
-    return held.device if isinstance(held, Tensor) else torch.device("cpu")
 
 
 def subject_of(memory: Any, field: object = None) -> Subject:

@@ -12,8 +12,8 @@ from memscape.kernels.walks import Walks, go_on, go_on_by_fields, state_names
 from memscape.landscape.mapper import DiscreteMapper
 from memscape.landscape.plateau_search import states_of
 from memscape.landscape.result import Landscape
-from memscape.landscape.subject import as_quadratic, home, quadratic_scale
-from memscape.mechanisms.energies import Energy
+from memscape.landscape.subject import as_quadratic, quadratic_scale
+from memscape.mechanisms.energies import Energy, home
 
 _PART = 1 << 10  # flips of each walk between two looks at the progress
 

@@ -319,3 +319,10 @@ class Separated(Energy):
 
     def with_field(self, field: Float[Tensor, " n"]) -> "Separated":
         return Separated(self.patterns, self.separation, self.bias, self.norm, _sum_fields(self.theta, field))
+
+
+def home(energy: Any) -> torch.device:
+    """Return the device on which an energy lives, where its tensors say so; else the CPU."""
+    held = getattr(energy, "patterns", None)
+    held = getattr(energy, "weights", None) if held is None else held
+    return held.device if isinstance(held, Tensor) else torch.device("cpu")

@@ -13,8 +13,7 @@ from memscape.core.random import Generator, draw_seed
 from memscape.core.recall import Kind, Recall, Trace, Verdict
 from memscape.core.spaces import Space
 from memscape.mechanisms.dynamics import Course, Dynamics, filled
-from memscape.mechanisms.energies import Couplings, Energy
-from memscape.mechanisms.marginal import Marginal
+from memscape.mechanisms.energies import Energy, home
 from memscape.mechanisms.reading import (
     Calibration,
     HoldsWells,
@@ -38,12 +37,6 @@ def checked_states(x: object, energy: HoldsWells, space: Space, what: str, *, ze
             f"e.g. {what}.to('{device}')"
         )
     return states.to(device)
-
-
-def home(energy: HoldsWells) -> torch.device:
-    """Return the device on which an energy lives."""
-    held = energy.weights if isinstance(energy, Couplings | Marginal) else energy.patterns
-    return held.device
 
 
 def recall(

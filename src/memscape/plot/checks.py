@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from memscape.landscape.abstention import Abstention
@@ -46,14 +47,7 @@ def abstention_scores(abstention: Abstention, *, width: float = 6.0) -> Figure:
         )
     axes.set_ylim(top=1.2 * axes.get_ylim()[1])  # room for the words beside the line
     axes.axvline(abstention.threshold, color=INK, linewidth=1.2)
-    axes.annotate(
-        f"answer from {abstention.threshold:.2f} on",
-        (abstention.threshold, 1.0),
-        xycoords=("data", "axes fraction"),
-        xytext=(4, -10),
-        textcoords="offset points",
-        fontsize=8,
-    )
+    _note(axes, f"answer from {abstention.threshold:.2f} on", (abstention.threshold, 1.0), (4, -10))
     axes.set_xlabel("cosine with the best vector")
     axes.set_ylabel("cues (%)")
     figure.legend(loc="outside upper center", ncols=2)
@@ -84,15 +78,7 @@ def load_forecast(forecast: Forecast, *, width: float = 6.0) -> Figure:
     dashed: dict[str, Any] = style | {"linestyle": (0, (3, 2)), "markerfacecolor": "white"}
     axes.plot(load[today:], share[today:], label="forecast", zorder=1, **dashed)
     axes.axvline(load[today], color=FAINT, linewidth=0.8)
-    axes.annotate(
-        "today",
-        (load[today], 0.0),
-        xycoords=("data", "axes fraction"),
-        xytext=(4, 4),
-        textcoords="offset points",
-        fontsize=8,
-        color=FAINT,
-    )
+    _note(axes, "today", (load[today], 0.0), (4, 4), color=FAINT)
     axes.set_xscale("log")
     axes.set_xticks(load, [f"{value:,}" for value in load])
     axes.set_xticks([], minor=True)
@@ -130,16 +116,22 @@ def tolerance_curve(tolerance: Tolerance, *, width: float = 6.0) -> Figure:
     low, high = tolerance.interval.tolist()
     axes.axvspan(low, high, color=FAINT, alpha=0.3, linewidth=0)
     axes.axvline(tolerance.median, color=FAINT, linewidth=0.8)
-    axes.annotate(
-        f"half at {tolerance.median:.2f}",
-        (tolerance.median, 0.5),
-        xycoords=("data", "axes fraction"),
-        xytext=(6, -3),
-        textcoords="offset points",
-        fontsize=8,
-    )
+    _note(axes, f"half at {tolerance.median:.2f}", (tolerance.median, 0.5), (6, -3))
     axes.set_xlim(0, 1)
     axes.set_ylim(-2, 102)
     axes.set_xlabel("cosine between the damaged cue and its vector")
     axes.set_ylabel("cues that find it (%)")
     return figure
+
+
+def _note(axes: Axes, words: str, place: tuple[float, float], offset: tuple[int, int], **style: Any) -> None:
+    """Write words at an x of the data and a share of the height, moved by an offset in points."""
+    axes.annotate(
+        words,
+        place,
+        xycoords=("data", "axes fraction"),
+        xytext=offset,
+        textcoords="offset points",
+        fontsize=8,
+        **style,
+    )
