@@ -129,7 +129,10 @@ def _cross_entropy(model: nn.Module, batch: tuple[Tensor, Tensor], generator: to
 
 
 class _Batches:
-    """Rows by the number of the step: each pass has an order of its own, its last batch what is left over."""
+    """Rows by the number of the step: each pass has an order of its own, its last batch what is left over.
+
+    `training.Minibatches` skips what is left over: here a task of few rows must not lose any.
+    """
 
     def __init__(self, x: Tensor, y: Tensor, size: int, key: tuple[int, ...]):
         self.x, self.y, self.size, self.key = x, y, size, key

@@ -78,7 +78,7 @@ def load_forecast(forecast: Forecast, *, width: float = 6.0) -> Figure:
     dashed: dict[str, Any] = style | {"linestyle": (0, (3, 2)), "markerfacecolor": "white"}
     axes.plot(load[today:], share[today:], label="forecast", zorder=1, **dashed)
     axes.axvline(load[today], color=FAINT, linewidth=0.8)
-    _note(axes, "today", (load[today], 0.0), (4, 4), color=FAINT)
+    _note(axes, "today", (float(load[today]), 0.0), (4, 4), color=FAINT)
     axes.set_xscale("log")
     axes.set_xticks(load, [f"{value:,}" for value in load])
     axes.set_xticks([], minor=True)
