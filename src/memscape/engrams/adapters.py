@@ -13,6 +13,7 @@ from memscape.core.arrays import require_count
 from memscape.core.errors import CapabilityError, FileFormatError, InputError
 from memscape.engrams.artefacts import compressed
 from memscape.engrams.deltas import Delta, LowRank
+from memscape.engrams.edits import require_strength
 from memscape.engrams.engram import Engram
 from memscape.engrams.handlers import FULL, Handler
 from memscape.engrams.inspection import Site, digest, find_sites, refuse
@@ -35,10 +36,12 @@ def to_peft(engram: Engram, folder: str | Path, *, rank: int, alpha: float) -> P
         alpha: strength.
 
     Raises:
+        InputError: for a strength that is no finite number.
         CapabilityError: for layers that a LoRA adapter cannot hold (tables, gains, attention of one block,
             grouped convolutions), named; leave them out with `engram.only(...)`.
     """
     require_count(rank, "rank")
+    require_strength(alpha, "alpha")
     odd = [name for name, site in engram.sites.items() if not _fits(site)]
     if odd:
         raise CapabilityError(

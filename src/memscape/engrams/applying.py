@@ -1,16 +1,14 @@
 """Write engrams into a model, for a block of code or for good, and take them back bit for bit."""
 
-import math
 import warnings
-from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from memscape.core.errors import InputError, MemscapeWarning
-from memscape.engrams.edits import Edit
+from memscape.engrams.edits import Block, Edit, require_strength
 from memscape.engrams.engram import Engram
 from memscape.engrams.handlers import FULL
 from memscape.engrams.inspection import (
@@ -42,20 +40,19 @@ def erase_(
 
     See `Engram.erased` for the arguments and errors.
     """
+    require_engram(engram)
     factors = {name: -strength for name, strength in _strengths(engram, alpha).items()}
     return _written(model, engram, factors, lambda name, now: now, tied, check)
 
 
-@contextmanager
 def erased(
     model: nn.Module, engram: Engram, alpha: Alpha = 1.0, *, tied: str = "leave", check: bool = True
-) -> Generator[Edit]:
+) -> Block:
     """Return a context in which the model runs without the concept; see `Engram.erased`."""
-    with _block(erase_(model, engram, alpha, tied=tied, check=check)) as edit:
-        yield edit
+    require_engram(engram)
+    return Block(lambda: erase_(model, engram, alpha, tied=tied, check=check))
 
 
-@contextmanager
 def composed(
     model: nn.Module,
     engram: Engram,
@@ -63,7 +60,7 @@ def composed(
     *,
     tied: str = "leave",
     check: bool = True,
-) -> Generator[Edit]:
+) -> Block:
     """Return a context in which the model holds the engram and nothing else: $W \\leftarrow W_0 + W^+$.
 
     Layers that the engram does not touch keep their weights; so do biases unless the engram absorbed them.
@@ -77,19 +74,22 @@ def composed(
     Raises:
         InputError: for another null state, or one that lacks a parameter.
     """
-    factors = dict.fromkeys(engram.sites, 1.0)
-    with _block(_written(model, engram, factors, _null(null), tied, check)) as edit:
-        yield edit
+    require_engram(engram)
+
+    def begin_it() -> Edit:
+        factors = dict.fromkeys(engram.sites, 1.0)
+        return _written(model, engram, factors, _null(null), tied, check)
+
+    return Block(begin_it)
 
 
-@contextmanager
-def _block(edit: Edit) -> Generator[Edit]:
-    try:
-        yield edit
-    finally:
-        with writing(edit.model):
-            if edit.active:
-                edit._restore()
+def require_engram(engram: Any) -> None:
+    """Raise `InputError` for what is no engram."""
+    if not isinstance(engram, Engram):
+        raise InputError(
+            f"the engram is a {type(engram).__name__}; give the model first and then an engram, such as "
+            f"statistics.engram(3) or sum([a, b])"
+        )
 
 
 def _null(null: str | Mapping[str, Tensor]) -> Base:
@@ -195,8 +195,7 @@ def _strengths(engram: Engram, alpha: Alpha) -> dict[str, float]:
     else:
         given = dict.fromkeys(engram.sites, alpha)
     for name, value in given.items():
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            raise InputError(f"alpha of {name!r} is {value!r}; it must be a finite number")
+        require_strength(value, f"alpha of {name!r}")
     odd = {value for value in given.values() if not SANE[0] <= value <= SANE[1]}
     if odd:
         named = ", ".join(f"{value:g}" for value in sorted(odd)[:3])

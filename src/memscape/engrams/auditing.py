@@ -15,11 +15,12 @@ from memscape.core.progress import Progress, ProgressOption
 from memscape.core.random import Generator, derived, draw_seed
 from memscape.engrams import baselines as others
 from memscape.engrams import evidence
+from memscape.engrams.applying import require_engram
 from memscape.engrams.collecting import collect
 from memscape.engrams.engram import Engram
 from memscape.engrams.examples import Answers, Examples, examples
 from memscape.engrams.handlers import FULL
-from memscape.engrams.inspection import bare
+from memscape.engrams.inspection import bare, refuse
 from memscape.engrams.labelling import Reader
 from memscape.engrams.terms import ConceptTerm
 from memscape.engrams.verdicts import Audit, Finding
@@ -69,6 +70,7 @@ def audit(
         progress: a bar, a callable, or None. Ctrl-C returns the networks that are finished.
 
     Raises:
+        UnsupportedError: for a model that cannot be edited; see `Engram.erased`.
         InputError: for empty sets, labels that do not fit the logits, an engram of another model.
 
     Cost: per network about a dozen passes over the sets, and `relearn` steps; what the baselines cost.
@@ -87,6 +89,10 @@ def audit(
     >>> found["engram erased"].forget < found["random rows erased"].forget
     True
     """
+    refuse(model)
+    require_engram(engram)
+    if oracle is not None and not isinstance(oracle, nn.Module):
+        raise InputError(f"the oracle is a {type(oracle).__name__}; give a torch.nn.Module, or None")
     model = bare(model)
     rows = _Rows.of(forget, retain, test, unseen, inputs, labels)
     seed = draw_seed(generator)

@@ -25,6 +25,7 @@ from memscape.engrams.labelling import (
     default_inputs,
     label_rows,
     placed,
+    tried,
 )
 from memscape.engrams.listening import Listener, shared_inputs
 from memscape.engrams.originals import Pass, in_force, reading
@@ -111,6 +112,8 @@ def collect(
     """
     refuse(model)
     inner = bare(model)
+    _require_kinds(concept, loader, resume)
+    _require_place(checkpoint)
     if sketch is not None:
         require_count(sketch, "sketch")
     if batch_axis not in (0, 1):
@@ -170,6 +173,34 @@ class BatchReader:
         return placed(given, self._device)
 
 
+def _require_kinds(concept: Any, loader: Any, resume: Any) -> None:
+    """Refuse what is no reader, no loader and no statistics, before it is called as such."""
+    if not isinstance(concept, str) and not callable(concept):
+        raise InputError(
+            f"concept is a {type(concept).__name__}; give a function from a batch to its labels, such as "
+            f"lambda batch: batch[1], or the name of the labels in a mapping"
+        )
+    if not hasattr(loader, "__iter__") and not hasattr(loader, "__getitem__"):
+        raise InputError(
+            f"the loader is a {type(loader).__name__}; give batches: a DataLoader, a list such as [(x, y)], "
+            f"or what a generator function returns when it is called"
+        )
+    if resume is not None and not isinstance(resume, Statistics):
+        raise InputError(
+            f"resume is a {type(resume).__name__}; give statistics, of a file Statistics.load(path)"
+        )
+
+
+def _require_place(checkpoint: str | Path | None) -> None:
+    """Refuse a file that cannot be written when the pass ends."""
+    if checkpoint is None:
+        return
+    if Path(checkpoint).is_dir():
+        raise InputError(f"checkpoint is the folder {str(checkpoint)!r}; give the name of a file in it")
+    if not Path(checkpoint).absolute().parent.is_dir():
+        raise InputError(f"there is no folder for the checkpoint {str(checkpoint)!r}; make it first")
+
+
 def _device(model: nn.Module) -> torch.device:
     return next((p.device for p in model.parameters()), torch.device("cpu"))
 
@@ -194,7 +225,7 @@ def _start(
     seen = reader.labels(batch)
 
     def run() -> None:
-        call(model, reader.inputs(batch))
+        tried(model, reader.inputs(batch), "the first batch")
 
     found, unreached = shared_inputs(model, found, run, share, len(seen.codes))
     if not found:

@@ -1,7 +1,11 @@
 """What an edit in force is: the weights that it replaced, to be put back bit for bit."""
 
+import math
 import threading
+from collections.abc import Callable
+from contextlib import ContextDecorator
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import Any
 
 import torch
@@ -128,3 +132,42 @@ class Edit:
     def __repr__(self) -> str:
         state = "in force" if self.active else "taken back or committed"
         return f"Edit({self.report.get('concepts', '')}, {len(self.written)} parameters, {state})"
+
+
+class Block(ContextDecorator):
+    """The length of an edit: it begins with `with`, and its end puts the weights back, bit for bit.
+
+    A function may be decorated with it, and then runs inside of the edit.
+    """
+
+    def __init__(self, begin: Callable[[], Edit]):
+        self._begin = begin
+        self._edits: list[Edit] = []
+
+    def __enter__(self) -> Edit:
+        self._edits.append(self._begin())
+        return self._edits[-1]
+
+    def __exit__(self, *error: object) -> None:
+        edit = self._edits.pop()
+        with writing(edit.model):
+            if edit.active:
+                edit._restore()
+
+    def __call__(self, func: Any) -> Any:
+        """Return a function that runs inside of the edit."""
+        if not callable(func):
+            raise InputError(
+                f"this is the block of an edit, no model, and it was called with a {type(func).__name__}; "
+                f"write `with engram.erased(model):` and call the model inside"
+            )
+        return super().__call__(func)
+
+    def __repr__(self) -> str:
+        return "Block(the weights change inside of `with` and come back at its end)"
+
+
+def require_strength(value: Any, what: str) -> None:
+    """Raise `InputError` unless a value is a finite number."""
+    if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
+        raise InputError(f"{what} is {value!r}; it must be a finite number (of a tensor: .item())")

@@ -4,13 +4,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from memscape.core.errors import InputError
 from memscape.core.modes import evaluating
-from memscape.engrams.labelling import _LABEL_KEYS, Reader, call, default_inputs, placed
+from memscape.engrams.labelling import _LABEL_KEYS, Reader, default_inputs, placed, tried
 
 BATCH = 256
 """Rows of one forward pass."""
@@ -74,7 +75,7 @@ class Examples:
         The model's mode is left.
         """
         device = next((p.device for p in model.parameters()), torch.device("cpu"))
-        out = call(model, placed(self.inputs, device))
+        out = tried(model, placed(self.inputs, device), "these rows")
         logits = getattr(out, "logits", out)
         if not isinstance(logits, Tensor):
             raise InputError(f"the model returns a {type(logits).__name__}; logits as a tensor are needed")
@@ -85,6 +86,11 @@ class Examples:
                 "each position is needed (-100 where there is none; shifted by one for language models)"
             )
         kept = labels >= 0
+        if bool((labels >= logits.shape[-1]).any()):
+            raise InputError(
+                f"a label is {int(labels.max())} and the model tells {logits.shape[-1]} classes apart; "
+                f"labels are the numbers of its logits, from 0 on"
+            )
         return logits[kept].float(), labels[kept]
 
     @torch.no_grad()
@@ -111,6 +117,8 @@ def examples(
     """
     if isinstance(given, Examples):
         return given
+    if not hasattr(given, "__iter__") and not hasattr(given, "__getitem__"):
+        raise InputError(f"{name} is a {type(given).__name__}; give (inputs, labels), or batches of them")
     batches = [given] if _is_pair(given) or isinstance(given, Mapping) else list(given)
     made = [_read(batch, inputs, labels) for batch in batches]
     if not made or not sum(map(len, made)):
@@ -125,7 +133,7 @@ def examples(
 
 def _is_pair(given: Any) -> bool:
     both = isinstance(given, list | tuple) and len(given) == 2
-    return both and all(isinstance(x, Tensor) for x in given) and len(given[0]) == len(given[1])
+    return both and all(isinstance(x, Tensor | np.ndarray) for x in given) and len(given[0]) == len(given[1])
 
 
 def _read(batch: Any, inputs: Reader | None, labels: Reader | str | None) -> Examples:
@@ -140,8 +148,16 @@ def _read(batch: Any, inputs: Reader | None, labels: Reader | str | None) -> Exa
         found = batch[1]
     else:
         raise InputError("a batch has no label; give (inputs, labels), a mapping, or labels=...")
-    given = default_inputs(batch) if inputs is None else inputs(batch)
-    return Examples(given, torch.as_tensor(found).long())
+    given = placed(default_inputs(batch) if inputs is None else inputs(batch), torch.device("cpu"))
+    try:
+        numbers = torch.as_tensor(found).long()
+    except (TypeError, ValueError) as error:
+        raise InputError(f"labels are {type(found).__name__} ({error}); give whole numbers") from None
+    if not numbers.ndim:
+        raise InputError(
+            "a batch has one label alone, as of a dataset; give batches: DataLoader(dataset, 64)"
+        )
+    return Examples(given, numbers)
 
 
 def _each(inputs: Any, change: Any) -> Any:

@@ -218,6 +218,9 @@ def _chooser(model: nn.Module, modules: Modules) -> Callable[[str, nn.Module], b
         predicate: Any = modules
         return predicate
     wanted = [modules] if isinstance(modules, str | type) else list(modules)
+    odd = [w for w in wanted if not isinstance(w, str | type)]
+    if odd:
+        raise InputError(f"modules holds {odd[0]!r}; give names, globs such as 'blocks.*', or classes")
     names, kinds = [w for w in wanted if isinstance(w, str)], tuple(w for w in wanted if isinstance(w, type))
     known = [name for name, _ in model.named_modules()]
     for pattern in names:
@@ -255,7 +258,7 @@ def warn_tied(sites: list[Site]) -> None:
             f"{len(sites)} tied matrices are left as they are: {named}. An edit of one would change the "
             f"other; tied='edit' edits the shared matrix once, on purpose",
             MemscapeWarning,
-            stacklevel=4,
+            stacklevel=6,
         )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from memscape.core.errors import InputError
+from memscape.core.errors import InputError, MemscapeError
 
 Concept = int | str
 REFERENCE, IGNORED = -1, -2
@@ -36,6 +36,35 @@ def call(model: torch.nn.Module, inputs: Any) -> Any:
     return model(inputs)
 
 
+def tried(model: torch.nn.Module, inputs: Any, what: str) -> Any:
+    """Return the model's output.
+
+    Raises:
+        InputError: where the model cannot take the inputs, with what they are and what it said.
+    """
+    try:
+        return call(model, inputs)
+    except (MemscapeError, torch.OutOfMemoryError):
+        raise
+    except (TypeError, RuntimeError, ValueError, IndexError, AttributeError) as error:
+        kinds = sorted({str(p.dtype).removeprefix("torch.") for p in model.parameters()})
+        raise InputError(
+            f"the model (weights: {', '.join(kinds) or 'none'}) cannot take {what}. It was called with "
+            f"{_described(inputs)} and said: {error}. Say with inputs=... what it is called with, such as "
+            f"lambda batch: batch[0].flatten(1)"
+        ) from error
+
+
+def _described(inputs: Any) -> str:
+    if isinstance(inputs, Tensor):
+        return f"a {str(inputs.dtype).removeprefix('torch.')} tensor of shape {tuple(inputs.shape)}"
+    if isinstance(inputs, Mapping):
+        return ", ".join(f"{name} = {_described(value)}" for name, value in inputs.items())
+    if isinstance(inputs, tuple):
+        return ", ".join(map(_described, inputs))
+    return f"a {type(inputs).__name__}"
+
+
 def placed(inputs: Any, device: torch.device) -> Any:
     """Return the inputs with every tensor on a device."""
     if isinstance(inputs, Tensor):
@@ -44,6 +73,8 @@ def placed(inputs: Any, device: torch.device) -> Any:
         return {name: placed(value, device) for name, value in inputs.items()}
     if isinstance(inputs, tuple):
         return tuple(placed(value, device) for value in inputs)
+    if isinstance(inputs, np.ndarray) and inputs.dtype.kind in "fiub":
+        return torch.as_tensor(inputs, device=device)
     return inputs
 
 
@@ -114,7 +145,8 @@ class Labelling:
             return _spread(codes.repeat_interleave(lead[0] // size), lead)
         raise InputError(
             f"rows of shape {tuple(lead)} cannot be matched with labels of shape {tuple(self.codes.shape)}; "
-            f"leave the layer out with modules=..., or say where the batch is with batch_axis=1"
+            f"give as many labels as rows, leave the layer out with modules=..., or say where the batch is "
+            f"with batch_axis=1"
         )
 
 
@@ -130,7 +162,8 @@ def _pooled(codes: Tensor) -> Tensor:
     if bool(other.any()):
         raise InputError(
             f"sample {int(other.nonzero()[0])} holds tokens of several concepts and a layer sees it as one "
-            f"row; leave that layer out with modules=..."
+            f"row; give labels (b,) where a row has one concept (of one-hot ones: .argmax(1)), or leave that "
+            f"layer out with modules=..."
         )
     return top
 
@@ -158,8 +191,7 @@ def label_rows(
     Raises:
         InputError: for labels or masks of another kind or shape.
     """
-    given = batch[concept] if isinstance(concept, str) else concept(batch)
-    codes = _codes(given, index)
+    codes = _codes(_read(concept, batch), index)
     target = None if mask is None else _as_mask(mask(batch), "mask", codes)
     if reference_mask is not None:
         counted = _as_mask(reference_mask(batch), "reference_mask", codes)
@@ -180,6 +212,19 @@ def label_rows(
         )
         codes = torch.where(_like(target, codes), codes, outside)
     return Labelling(codes, list(index))  # ty: ignore[invalid-argument-type]
+
+
+def _read(concept: Reader | str, batch: Any) -> Any:
+    """Return the labels of a batch, by its key or as a function reads them."""
+    if not isinstance(concept, str):
+        return concept(batch)
+    if not isinstance(batch, Mapping) or concept not in batch:
+        found = f"has {', '.join(map(str, batch))}" if isinstance(batch, Mapping) else "has no names"
+        raise InputError(
+            f"concept is {concept!r} and a batch (a {type(batch).__name__}) {found}; give the name of its "
+            f"labels, or a function: concept=lambda batch: batch[1]"
+        )
+    return batch[concept]
 
 
 def _like(mask: Tensor, codes: Tensor) -> Tensor:
@@ -210,7 +255,8 @@ def _codes(given: Any, index: dict[Hashable, int]) -> Tensor:
         if labels.is_floating_point() or labels.is_complex() or labels.ndim not in (1, 2):
             raise InputError(
                 f"concept gave {labels.dtype} labels of shape {tuple(labels.shape)}; give integers or "
-                f"names, (b,) or (b, t)"
+                f"names, (b,) or (b, t), of one batch after the other: a DataLoader, or [(x, y)] for all "
+                f"rows at once"
             )
         values, places = torch.unique(labels.long(), return_inverse=True)
         numbers = [

@@ -112,6 +112,6 @@ def require_same(model: nn.Module, digests: dict[str, str], names: list[str] | N
         if digest(original(model, name)) != digests[name]:
             raise InputError(
                 f"parameter {name!r} is not what it was when the statistics were collected: the model was "
-                f"trained, edited for good, or is another one; collect again (check=False applies an engram "
-                f"all the same)"
+                f"trained, edited for good, moved to another precision, or is another one; collect again "
+                f"(check=False applies an engram all the same)"
             )

@@ -5,14 +5,15 @@ import hashlib
 import json
 import threading
 import weakref
-from dataclasses import replace
+from collections.abc import Hashable
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from torch import Tensor, nn
 
 from memscape.core.cards import Card, register
-from memscape.core.errors import InputError
+from memscape.core.errors import FileFormatError, InputError
 from memscape.core.files import Bundle, load_bundle, save_bundle
 from memscape.engrams.inputs import InputMoments, ordered
 from memscape.engrams.inspection import Site, bare, model_digest
@@ -131,6 +132,8 @@ class Statistics:
         Raises:
             InputError: where the model's weights are not those of the pass.
         """
+        if not isinstance(model, nn.Module):
+            raise InputError(f"the model is a {type(model).__name__}; give the torch.nn.Module of the pass")
         require_same(bare(model), self.digests)
         self._model, self._kept = weakref.ref(bare(model)), None
         return self
@@ -164,22 +167,27 @@ class Statistics:
         """
         from memscape.engrams.engram import from_statistics
 
-        wanted = ordered(set(concept)) if isinstance(concept, list | tuple | set | range) else [concept]
-        if not wanted:
+        given = list(concept) if isinstance(concept, list | tuple | set | range) else [concept]
+        if not given:
             raise InputError("the list of concepts is empty; give at least one label")
-        for label in wanted:
+        for label in given:
             self._require_seen(label)
+        wanted = ordered(set(given))
         if self._all_rows(wanted):
             raise InputError(
                 f"all rows belong to {', '.join(map(repr, wanted))}: target equals reference, so nothing "
                 f"tells them apart; collect rows of other concepts too"
             )
+        known = [field.name for field in fields(Solution)]
+        unknown = [name for name in options if name not in known]
+        if unknown:
+            raise InputError(f"an engram has no option {unknown[0]!r}; there are {', '.join(known)}")
         return from_statistics(self, wanted, Solution(**options))
 
     def _require_seen(self, label: Any) -> None:
         if hasattr(label, "item"):
             raise InputError(f"the concept is {label!r}; give a plain number or name: .item()")
-        if label not in self.counts or not self.counts[label]:
+        if not isinstance(label, Hashable) or label not in self.counts or not self.counts[label]:
             known = ", ".join(map(repr, self.concepts[:20])) + (", ..." if len(self.counts) > 20 else "")
             raise InputError(f"concept {label!r} was not seen in {self.batches} batches; seen were {known}")
 
@@ -262,8 +270,16 @@ class Statistics:
 
     @classmethod
     def load(cls, path: str | Path, model: nn.Module | None = None) -> "Statistics":
-        """Return the statistics of a file, attached to a model where one is given."""
-        made = cls.from_bundle(load_bundle(path))
+        """Return the statistics of a file, attached to a model where one is given.
+
+        Raises:
+            FileFormatError: for a file that holds no statistics, truncated or newer.
+            InputError: for a model of other weights.
+        """
+        bundle = load_bundle(path)
+        if bundle.card != cls.card.name:
+            raise FileFormatError(f"{str(path)!r} holds a {bundle.kind} of {bundle.card}, no statistics")
+        made = cls.from_bundle(bundle)
         return made if model is None else made.attach(model)
 
     @classmethod

@@ -86,6 +86,8 @@ class Audit:
         before, after = self["as trained"], self["engram erased"]
         named = ", ".join(self.concepts)
         state = "is suppressed at the read-out, never deleted" if self.suppressed else "is still read out"
+        if before.forget <= SUPPRESSED * before.retain:
+            state = "was hardly read out before it was erased, so nothing follows for it"
         said = (
             f"{named} {state}: accuracy on it {before.forget:.3f} -> {after.forget:.3f}, on the rest "
             f"{before.retain:.3f} -> {after.retain:.3f}."
