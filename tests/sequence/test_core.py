@@ -153,6 +153,10 @@ def test_narrow_inputs_keep_wide_states(name, channels):
         assert state.dtype == torch.float32
         assert apart([exact[1]], [state]) < 1e-5
         assert ((out.float() - exact[0]).abs() <= exact[0].abs() * 2**-7 + 1e-6).all()
+    plain = chunk(**wide)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert all(map(torch.equal, chunk(**wide), plain))
+        assert all(map(torch.equal, scan(**wide), exact))
 
 
 @pytest.mark.parametrize("t", LENGTHS)

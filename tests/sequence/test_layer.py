@@ -215,6 +215,19 @@ def test_narrow_layers_keep_wide_states(name):
     assert all(x.dtype in (torch.float32, torch.bool) for x in state.tensors.values())
 
 
+@pytest.mark.parametrize("name", [n for n, spec in SPECS.items() if spec.engine not in ("energy", "bank")])
+def test_autocast_narrows_projections_and_no_state(name):
+    layer, x = built(name, torch.float32), tokens(20, torch.float32)
+    plain = layer(x)[0]
+    for path in ("scan", "chunk"):
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            y, state = layer(x, path=path, chunk_size=8)
+        y.float().square().sum().backward()
+        assert apart(plain, y.float()) < 0.1
+        assert all(x.dtype in (torch.float32, torch.bool) for x in state.tensors.values())
+        assert all(p.grad is None or bool(p.grad.isfinite().all()) for p in layer.parameters())
+
+
 @pytest.mark.parametrize(("ridge", "dtype"), [(0.1, torch.float32), (1e-6, torch.float64)], ids=str)
 def test_regressions_with_little_ridge_agree(ridge, dtype):
     """A ridge of .1 is enough for float32; below that, float64."""

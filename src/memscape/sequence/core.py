@@ -65,9 +65,10 @@ def scan(
     """
     given = _checked(q, k, v, g, beta, erase, state, scale)
     current, outputs = given.state, []
-    for token in given.tokens():
-        out, current = advance(current, *token, own=given.own)
-        outputs.append(out)
+    with unnarrowed(q):
+        for token in given.tokens():
+            out, current = advance(current, *token, own=given.own)
+            outputs.append(out)
     return torch.stack(outputs, 1).to(v.dtype), current
 
 
@@ -163,7 +164,8 @@ def chunk(
     size = require_count(chunk_size, "chunk_size")
     given = _checked(q, k, v, g, beta, erase, state, scale)
     erased = given.k if given.own else given.erase
-    out, current = run_chunks(given.q, given.k, given.v, given.g, given.beta, erased, given.state, size)
+    with unnarrowed(q):
+        out, current = run_chunks(given.q, given.k, given.v, given.g, given.beta, erased, given.state, size)
     return out.to(v.dtype), current
 
 
@@ -278,3 +280,8 @@ def require_finite(x: Tensor | None, name: str) -> None:
 def working(tensors: Iterator[Tensor]) -> torch.dtype:
     """Return float64 where any tensor is, else float32: states and sums are never narrower."""
     return torch.float64 if any(x.dtype == torch.float64 for x in tensors) else torch.float32
+
+
+def unnarrowed(x: Tensor) -> torch.autocast:
+    """Return a block in which autocast narrows no product where x is: states and sums stay `working`."""
+    return torch.autocast(x.device.type, enabled=False)

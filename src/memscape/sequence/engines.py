@@ -32,12 +32,12 @@ def run(
     spec: MemorySpec, signals: Signals, tensors: Tensors, owned: Owned, path: str, size: int
 ) -> tuple[Tensor, Tensors]:
     """Return outputs (b, t, h, V) and the next tensors; `path` is "scan" or "chunk"."""
-    if spec.engine == "inner":
-        return inner.run(spec, signals, tensors, owned, path, size)
     if spec.engine == "window":
         return window.run(spec, signals, tensors, path, size)
-    if spec.engine == "ridge":
-        return solving.run(spec, signals, tensors, owned, path, size)
+    if spec.engine in ("inner", "ridge"):
+        made = inner.run if spec.engine == "inner" else solving.run
+        with core.unnarrowed(signals.q):
+            return made(spec, signals, tensors, owned, path, size)
     run_matrix = _low_rank if spec.engine == "low_rank" else _matrix
     out, matrix = run_matrix(spec, signals.silenced(), tensors["matrix"], path, size)
     return out, {"matrix": matrix}

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from memscape.core.arrays import require_count
 from memscape.core.errors import InputError
 from memscape.mechanisms.writing import hebb
-from memscape.sequence.core import require_finite, require_shape, working
+from memscape.sequence.core import require_finite, require_shape, unnarrowed, working
 from memscape.sequence.decays import ChannelDecay
 from memscape.sequence.walking import walk
 
@@ -51,10 +51,11 @@ def low_rank_scan(
     """
     *rows, current = _checked(q, k, v, a, b, g, state, scale)
     outputs = []
-    for query, key, value, write, read, decay in zip(*(x.unbind(1) for x in rows), strict=True):
-        seen = (read[..., None, :] @ current)[..., 0, :]
-        current = hebb(hebb(decay.exp()[..., None] * current, write, seen), key, value)
-        outputs.append((query[..., None, :] @ current)[..., 0, :])
+    with unnarrowed(q):
+        for query, key, value, write, read, decay in zip(*(x.unbind(1) for x in rows), strict=True):
+            seen = (read[..., None, :] @ current)[..., 0, :]
+            current = hebb(hebb(decay.exp()[..., None] * current, write, seen), key, value)
+            outputs.append((query[..., None, :] @ current)[..., 0, :])
     return torch.stack(outputs, 1).to(v.dtype), current
 
 
@@ -104,7 +105,8 @@ def low_rank_chunk(
     size = min(size, t)
     padded = [F.pad(x, (0, 0, 0, 0, 0, -t % size)) for x in rows]
     split = [x.transpose(1, 2).unflatten(2, (-1, size)) for x in padded]
-    out, current = _chunks(split, current)
+    with unnarrowed(q):
+        out, current = _chunks(split, current)
     return out.flatten(2, 3).transpose(1, 2)[:, :t].to(v.dtype), current
 
 
