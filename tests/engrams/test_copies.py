@@ -6,6 +6,7 @@ import io
 import multiprocessing
 import operator
 import pickle
+import weakref
 
 import pytest
 import torch
@@ -82,6 +83,23 @@ def test_a_pickle_takes_the_model_along_and_nothing_else_needs_to_hold_it(lab):
     again = pickled(made)
     del made
     assert all(torch.equal(a, b) for a, b in zip(before, again.model.parameters(), strict=True))
+
+
+def test_an_edit_that_is_never_taken_back_does_not_keep_the_model(lab):
+    model, data = lab.network(6, 8, 3), lab.batches(60, 6, 3)
+    engrams.collect(model, data, concept=lab.label).engram(0).erase_(model)
+    held = weakref.ref(model)
+    with pytest.raises(InputError, match=r"an edit is in force.*commit"):
+        engrams.collect(model, data, concept=lab.label)
+    del model
+    gc.collect()
+    assert held() is None
+
+
+def test_a_merge_is_of_the_model_that_is_still_there(lab, mlp, data, stats):
+    gone = engrams.collect(copy.deepcopy(mlp), data, concept=lab.label)
+    gc.collect()
+    assert gone.merge(stats).model is stats.merge(gone).model is mlp
 
 
 def test_a_copy_of_both_keeps_them_together(stats, mlp):

@@ -118,7 +118,7 @@ def _written(
     """Return the edit that made every parameter `base` plus factor times engram."""
     refuse(model)
     edit = Edit(bare(model))
-    begin(edit.model, edit)  # first of all: what is checked below must not change before it is replaced
+    begin(edit.model, edit.kept)  # first of all: what is checked below must not change before it is replaced
     try:
         _write(edit, engram, factors, base, tied, check)
     except BaseException:

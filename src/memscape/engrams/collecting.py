@@ -122,7 +122,10 @@ def collect(
     reader = BatchReader(concept, inputs, mask, reference_mask, _device(inner))
     with reading(inner), torch.inference_mode(False):  # sums go on changing after the caller's block
         if any(not isinstance(work, Pass) for work in in_force(inner)):
-            raise InputError("an edit is in force on this model; collect before it, or revert it first")
+            raise InputError(
+                "an edit is in force on this model; collect before it, revert or commit it first, or collect "
+                "from copy.deepcopy(model)"
+            )
         batches = iter(loader)
         first = next(batches, None)
         if first is None:

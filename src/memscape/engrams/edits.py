@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from memscape.core.errors import InputError
 from memscape.engrams.inspection import digest
-from memscape.engrams.originals import EditError, in_force, parameter, writing
+from memscape.engrams.originals import EditError, Kept, in_force, parameter, writing
 
 
 @dataclass(eq=False)
@@ -34,13 +34,17 @@ class Edit:
     report: dict[str, Any] = field(default_factory=dict)
     thread: threading.Thread = field(default_factory=threading.current_thread, repr=False)
 
+    def __post_init__(self) -> None:
+        self.kept = Kept(self.originals, self.thread)
+
     def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "thread": None}  # a thread cannot be copied, and a copy is in force nowhere
+        # a thread cannot be copied, and a copy is in force nowhere
+        return {**vars(self), "thread": None, "kept": None}
 
     @property
     def active(self) -> bool:
         """Whether the edit can still be taken back."""
-        return any(edit is self for edit in in_force(self.model))
+        return any(edit is self.kept for edit in in_force(self.model))
 
     def revert(self, *, force: bool = False) -> None:
         """Put the replaced weights back, bit for bit.
@@ -76,9 +80,9 @@ class Edit:
                 "copy of an edit never is"
             )
 
-    def _later(self) -> list["Edit"]:
+    def _later(self) -> list[Kept]:
         edits = in_force(self.model)
-        place = next(i for i, edit in enumerate(edits) if edit is self)
+        place = next(i for i, edit in enumerate(edits) if edit is self.kept)
         return [edit for edit in edits[place + 1 :] if edit.originals.keys() & self.originals.keys()]
 
     def _restore(self) -> None:
@@ -98,7 +102,7 @@ class Edit:
         for edit in later:
             in_force(self.model).remove(edit)
         if self.active:
-            in_force(self.model).remove(self)
+            in_force(self.model).remove(self.kept)
         if gone:
             raise EditError(
                 f"{', '.join(gone)} could not be put back: the parameter was replaced or removed inside the "
@@ -116,14 +120,15 @@ class Edit:
             others = [
                 e
                 for e in in_force(self.model)
-                if e is not self and e.originals.keys() & self.originals.keys()
+                if e is not self.kept and e.originals.keys() & self.originals.keys()
             ]
             if others:
                 raise EditError(
                     "another edit is in force on the same weights; revert or commit the later one first"
                 )
-            in_force(self.model).remove(self)
+            in_force(self.model).remove(self.kept)
             self.originals = {}
+            self.kept = Kept()
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain Python values, ready for JSON."""

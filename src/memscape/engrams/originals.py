@@ -5,7 +5,7 @@ import weakref
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -17,20 +17,16 @@ class EditError(MemscapeError, RuntimeError):
     """An edit that cannot be made, or taken back: another one, or another hand, has the weights."""
 
 
-@runtime_checkable
-class Kept(Protocol):
-    """An edit in force: what it replaced, by parameter, and the thread that made it."""
-
-    originals: dict[str, Tensor]
-    thread: threading.Thread
-
-
 @dataclass(eq=False)
-class Pass:
-    """A pass over data that reads a model; it replaces nothing."""
+class Kept:
+    """What an edit in force replaced, by parameter, and the thread that made it; no hold on the model."""
 
     originals: dict[str, Tensor] = field(default_factory=dict)
     thread: threading.Thread = field(default_factory=threading.current_thread)
+
+
+class Pass(Kept):
+    """A pass over data that reads a model; it replaces nothing."""
 
 
 _IN_FORCE: "weakref.WeakKeyDictionary[nn.Module, list[Any]]" = weakref.WeakKeyDictionary()

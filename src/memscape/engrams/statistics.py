@@ -213,7 +213,8 @@ class Statistics:
         if sources != {name: site.source for name, site in other.sites.items()}:
             raise InputError("the passes found different shared inputs; collect both with share=False")
         made = Statistics(self.sites, {}, self.digests, self.settings)
-        made._model, made._kept = (held := self if self._model else other)._model, held._kept
+        held = self if self._held() is not None else other
+        made._model, made._kept = held._model, held._kept
         made.skipped = {**self.skipped, **other.skipped}
         for name in {**self.inputs, **other.inputs}:
             made.inputs[name] = self._merged_input(name, other)
