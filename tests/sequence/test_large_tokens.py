@@ -70,7 +70,7 @@ def test_a_direction_below_rounding_keeps_no_slope_and_one_above_keeps_all():
     assert torch.allclose(plain, 1 / (variances + 1), rtol=1e-14)  # a ridge that is enough is not raised
 
 
-@pytest.mark.parametrize("q", [2.0, 2.5, 3.0, 4.0, 8.0])
+@pytest.mark.parametrize("q", [2.0, 2.01, 2.05, 2.5, 3.0, 4.0, 8.0])
 def test_the_norm_map_is_the_papers_until_its_factor_is_a_thousand(q):
     start = torch.randn(5, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     start = start / start.abs().pow(q).sum().pow(1 / q)
@@ -80,7 +80,10 @@ def test_the_norm_map_is_the_papers_until_its_factor_is_a_thousand(q):
         factor = min(size ** (2 - q), STEEPEST) if q > 2 else 1.0
         assert torch.allclose(made, accumulated * factor, rtol=1e-9, atol=0)
         assert bool(torch.isfinite(torch.autograd.grad(made.sum(), accumulated)[0]).all())
-    assert not LqNorm(q).weights(torch.zeros(5, 6)).any()
+    empty = torch.zeros(5, 6, requires_grad=True)
+    made = LqNorm(q).weights(empty)
+    assert not made.any()
+    assert bool(torch.isfinite(torch.autograd.grad(made.sum(), empty)[0]).all())
 
 
 def test_a_memory_that_learns_itself_up_to_infinity_is_refused():

@@ -136,11 +136,12 @@ class LqNorm(Retention):
     def weights(self, accumulated: Tensor) -> Tensor:
         if self.q == 2:
             return accumulated
-        floor = STEEPEST ** (-1 / (self.q - 2))
+        least = torch.finfo(accumulated.dtype).tiny
+        floor = max(STEEPEST ** (-1 / (self.q - 2)), least**0.5)  # that of a q near 2 would round to 0
         size = accumulated.detach().abs().amax((-2, -1), keepdim=True).clamp_min(floor)
         # powers of entries below 1, not of large ones, which overflow
         total = (accumulated / size).abs().pow(self.q).sum((-2, -1), keepdim=True)
-        length = total.clamp_min(torch.finfo(total.dtype).tiny).pow(1 / self.q) * size
+        length = total.clamp_min(least).pow(1 / self.q) * size
         length = length.clamp_min(floor)
         return accumulated / length * length.pow(3 - self.q)
 
