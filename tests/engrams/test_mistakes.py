@@ -121,7 +121,7 @@ def test_an_engram_that_cannot_be_had_is_told_why(made, work, said):
 
 def test_a_file_of_an_engram_holds_no_statistics(made, tmp_path):
     made.engram(0).save(tmp_path / "zero.safetensors")
-    with pytest.raises(FileFormatError, match="holds a engram of Engram, no statistics"):
+    with pytest.raises(FileFormatError, match="is a file of Engram, no statistics"):
         engrams.Statistics.load(tmp_path / "zero.safetensors")
 
 

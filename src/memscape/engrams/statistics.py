@@ -279,7 +279,7 @@ class Statistics:
         """
         bundle = load_bundle(path)
         if bundle.card != cls.card.name:
-            raise FileFormatError(f"{str(path)!r} holds a {bundle.kind} of {bundle.card}, no statistics")
+            raise FileFormatError(f"{str(path)!r} is a file of {bundle.card}, no statistics")
         made = cls.from_bundle(bundle)
         return made if model is None else made.attach(model)
 
