@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from memscape.core.errors import InputError
 from memscape.core.modes import evaluating
-from memscape.engrams.labelling import _LABEL_KEYS, Reader, default_inputs, placed, tried
+from memscape.engrams.labelling import LABEL_KEYS, Reader, default_inputs, placed, tried
 
 BATCH = 256
 """Rows of one forward pass."""
@@ -140,7 +140,7 @@ def _read(batch: Any, inputs: Reader | None, labels: Reader | str | None) -> Exa
     if callable(labels):
         found = labels(batch)
     elif isinstance(batch, Mapping):
-        keys = [labels] if isinstance(labels, str) else [key for key in _LABEL_KEYS if key in batch]
+        keys = [labels] if isinstance(labels, str) else [key for key in LABEL_KEYS if key in batch]
         if not keys or keys[0] not in batch:
             raise InputError(f"a batch has {', '.join(map(str, batch))} and no label; say which: labels=...")
         found = batch[keys[0]]

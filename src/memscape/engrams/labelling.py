@@ -12,13 +12,13 @@ from memscape.core.errors import InputError, MemscapeError
 
 Concept = int | str
 REFERENCE, IGNORED = -1, -2
-_LABEL_KEYS = ("label", "labels", "target", "targets", "y", "concept", "concepts")
+LABEL_KEYS = ("label", "labels", "target", "targets", "y", "concept", "concepts")
 
 
 def default_inputs(batch: Any) -> Any:
     """Return what the model is called with: a tensor, `batch[0]`, or the mapping without its label key."""
     if isinstance(batch, Mapping):
-        return {name: value for name, value in batch.items() if name not in _LABEL_KEYS}
+        return {name: value for name, value in batch.items() if name not in LABEL_KEYS}
     if isinstance(batch, list | tuple):
         return batch[0]
     return batch
