@@ -31,6 +31,7 @@ MEMORIES = {
     "couplings": lambda X: ms.memories.Quadratic(
         X.double().T @ torch.diag(torch.linspace(-1, 2, len(X)).double()) @ X.double()
     ),
+    "hidden signs": lambda X: ms.memories.RestrictedBoltzmann(0.5 * X),
 }
 cases = st.tuples(
     st.sampled_from(["thresholds", *sorted(MEMORIES)]),

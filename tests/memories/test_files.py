@@ -1,7 +1,9 @@
 """Memories on disk: bit by bit the same, and a damaged, foreign or newer file is a clear error."""
 
+import copy
 import json
 import os
+import pickle
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from safetensors.torch import load_file, save_file
 import memscape as ms
 from memscape.core import files
 from memscape.core.errors import CapabilityError, FileFormatError, InputError
-from memscape.memories import Continuous, Dense, Hebbian, Projection, Quadratic
+from memscape.memories import Continuous, Dense, Hebbian, Projection, Quadratic, RestrictedBoltzmann
 
 X = ms.patterns.independent(4, 60, generator=0)
 MEMORIES = {
@@ -41,6 +43,15 @@ def test_what_was_saved_comes_back(name, tmp_path):
         k: v.dtype for k, v in memory.state_dict().items()
     }
     assert [n for n, _ in other.named_parameters()] == [n for n, _ in memory.named_parameters()]
+
+
+@pytest.mark.parametrize("way", [copy.deepcopy, lambda memory: pickle.loads(pickle.dumps(memory))])
+@pytest.mark.parametrize("name", [*MEMORIES, "RestrictedBoltzmann"])
+def test_a_memory_that_has_recalled_can_be_copied(name, way):
+    made = MEMORIES.get(name, lambda: RestrictedBoltzmann(0.1 * X))
+    memory, cues = made(), ms.patterns.flip(X, 0.2, generator=1)
+    before = memory.recall(cues, generator=2)
+    assert torch.equal(way(memory).recall(cues, generator=2).state, before.state)
 
 
 def test_a_loaded_memory_keeps_its_calibration(tmp_path, monkeypatch):

@@ -20,7 +20,7 @@ from memscape.kernels.tables import levels, quadratic_table
 from memscape.landscape.kinds import kinds_of
 from memscape.landscape.result import Landscape, escape_barriers, unmeasured
 from memscape.landscape.subject import Subject, as_quadratic, discrete_subject
-from memscape.mechanisms.energies import Energy
+from memscape.mechanisms.energies import Energy, home
 
 LARGEST = 24
 """Units of which the whole landscape is taken."""
@@ -160,7 +160,7 @@ def _table(energy: Energy, progress: ProgressOption) -> Float64[np.ndarray, " s"
     with Progress(progress, len(result) // rows, "energies of all states") as bar:
         for first in range(0, len(result), rows):
             keys = torch.arange(first, first + rows)
-            states = ((keys[:, None] >> bits & 1) * 2 - 1).to(energy.patterns.device, torch.float32)
+            states = ((keys[:, None] >> bits & 1) * 2 - 1).to(home(energy), torch.float32)
             result[first : first + rows] = energy.energy(states).double().cpu().numpy()
             if not bar.update():
                 raise KeyboardInterrupt  # half a table is worth nothing

@@ -44,6 +44,10 @@ class Energy(ABC):
     patterns: Any
     units: int
 
+    def __getstate__(self) -> dict[str, Any]:
+        # without what kernels made of it: that holds functions, which cannot be pickled, and is made again
+        return {name: value for name, value in vars(self).items() if name != "_form"}
+
     @abstractmethod
     def energy(self, states: Float[Tensor, "b n"]) -> Float[Tensor, " b"]:
         """Return E of every state, float64 in discrete spaces."""
