@@ -51,3 +51,10 @@ def test_the_package_runs_as_the_command_does():
     end = subprocess.run([sys.executable, "-m", "memscape", "--version"], capture_output=True, text=True)
     assert end.returncode == 0
     assert end.stdout == started("--version")[0]
+
+
+def test_a_reader_that_has_seen_enough_is_no_mistake():
+    words = [sys.executable, "-m", "memscape", "list", "--papers"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
+        run.stdout.close()
+        assert run.stderr.read() == ""

@@ -46,6 +46,8 @@ class Commands(TyperGroup):
                 return super().invoke(ctx)
             except Misuse as error:
                 raise _misuse(error, f"{ctx.command_path} {ctx.invoked_subcommand or ''}".rstrip()) from None
+            except BrokenPipeError:
+                raise  # whoever reads, such as head, has seen enough; typer ends without a word
             except OSError as error:
                 raise _mistake(_file_trouble(error)) from None
             except Exception as error:
