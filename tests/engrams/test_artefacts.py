@@ -38,6 +38,24 @@ def test_an_engram_comes_back_from_its_file(stats, mlp, tmp_path, dtype):
         assert close(weights_after(mlp, loaded), wanted, 1e-12 if dtype else 1e-6)
 
 
+def test_a_layer_may_have_a_bar_in_its_name(mlp, data, tmp_path):
+    model = nn.Sequential()
+    model.add_module("a|b", mlp)
+    stats = engrams.collect(model, data, concept=second)
+    stats.save(tmp_path / "sums.safetensors")
+    stats.engram(0).save(tmp_path / "engram.safetensors", dtype=torch.float64)
+    loaded = engrams.Statistics.load(tmp_path / "sums.safetensors", model).engram(0)
+    for made in (loaded, engrams.Engram.load(tmp_path / "engram.safetensors")):
+        assert close(weights_after(model, made), weights_after(model, stats.engram(0)))
+
+
+def test_an_engram_of_nothing_is_kept_too(stats, mlp, tmp_path):
+    nothing = stats.engram(0) - stats.engram(0)
+    nothing.save(tmp_path / "nothing.safetensors")
+    for made in (nothing, nothing.held(), engrams.Engram.load(tmp_path / "nothing.safetensors")):
+        assert close(weights_after(mlp, made), mlp.state_dict(), 0)
+
+
 def test_an_engram_from_a_file_is_of_one_model(stats, lab, tmp_path):
     stats.engram(0).save(tmp_path / "e.safetensors")
     loaded = engrams.Engram.load(tmp_path / "e.safetensors")

@@ -50,6 +50,8 @@ PASSES = {
     "a wrong name": ([{"x": X, "label": Y}], {"concept": "lable"}, "a batch (a dict) has x, label"),
     "one-hot numbers": ([(X, nn.functional.one_hot(Y, 4))], {}, "of one-hot ones: .argmax(1)"),
     "too few labels": ([(X, Y[:30])], {}, "give as many labels as rows"),
+    "half of the labels": ([(X, Y[:16])], {}, "a batch has 16 labels for 32 rows, (32, 6); give as many"),
+    "half of the labels later": ([(X, Y), (X, Y[:16])], {}, "a batch has 16 labels for 32 rows"),
     "an argument that the model has not": (
         [{"x": X, "label": Y}],
         {"concept": "label"},

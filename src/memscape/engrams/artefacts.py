@@ -53,7 +53,7 @@ def _name(engram: Engram) -> str:
 
 def _notes(engram: Engram) -> dict[str, Any] | None:
     """Return the report of an engram that still knows its statistics: an artefact carries it along."""
-    if any(isinstance(term, HeldTerm) for term in engram.terms):
+    if not engram.terms or any(isinstance(term, HeldTerm) for term in engram.terms):
         return None
     return engram.report().to_dict()
 
@@ -104,7 +104,7 @@ def from_bundle(bundle: Bundle) -> Engram:
     """Return the engram that a file holds."""
     grouped: dict[str, dict[str, Tensor]] = {}
     for name, tensor in bundle.tensors.items():
-        site, leaf = name.split("|")
+        site, leaf = name.rsplit("|", 1)
         grouped.setdefault(site, {})[leaf] = tensor
     parts = bundle.parts
     sites = {site.name: site for site in map(Site.from_dict, parts["sites"])}

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from memscape.core.arrays import require_count
 from memscape.core.errors import InputError, MemscapeError, SizeError
@@ -119,7 +119,7 @@ def collect(
     if batch_axis not in (0, 1):
         raise InputError(f"batch_axis is {batch_axis}; it must be 0 or 1")
     found, skipped = find_sites(inner, modules, norms=norms, unsupported=unsupported)
-    reader = BatchReader(concept, inputs, mask, reference_mask, _device(inner))
+    reader = BatchReader(concept, inputs, mask, reference_mask, _device(inner), batch_axis)
     with reading(inner), torch.inference_mode(False):  # sums go on changing after the caller's block
         if any(not isinstance(work, Pass) for work in in_force(inner)):
             raise InputError(
@@ -159,8 +159,10 @@ class BatchReader:
         mask: Reader | None,
         reference_mask: Reader | None,
         device: torch.device,
+        batch_axis: int,
     ):
-        self._readers, self._inputs, self._device = (concept, mask, reference_mask), inputs, device
+        self._readers, self._inputs = (concept, mask, reference_mask), inputs
+        self._device, self._batch_axis = device, batch_axis
         self.index: dict[Any, int] = {}
 
     def labels(self, batch: Any) -> Labelling:
@@ -174,6 +176,24 @@ class BatchReader:
         if self._inputs is None and isinstance(given, dict) and isinstance(key, str):
             given = {name: value for name, value in given.items() if name != key}
         return placed(given, self._device)
+
+    def matched(self, batch: Any, codes: Tensor) -> Any:
+        """Return what the model is called with; `batch[0]` must have as many rows as there are labels.
+
+        Fewer labels would be spread over the rows, as they are where a layer sees each sample as several.
+
+        Raises:
+            InputError: for another number.
+        """
+        given = self.inputs(batch)
+        if self._inputs is None and isinstance(given, Tensor) and given.ndim > self._batch_axis:
+            rows = given.shape[self._batch_axis]
+            if rows not in (len(codes), codes.numel()):
+                raise InputError(
+                    f"a batch has {len(codes)} labels for {rows} rows, {tuple(given.shape)}; give as many "
+                    f"labels as rows, or say with inputs=... or batch_axis=1 what the model is called with"
+                )
+        return given
 
 
 def _require_kinds(concept: Any, loader: Any, resume: Any) -> None:
@@ -228,7 +248,7 @@ def _start(
     seen = reader.labels(batch)
 
     def run() -> None:
-        tried(model, reader.inputs(batch), "the first batch")
+        tried(model, reader.matched(batch, seen.codes), "the first batch")
 
     found, unreached = shared_inputs(model, found, run, share, len(seen.codes))
     if not found:
@@ -314,7 +334,7 @@ def _read(
     if len(reader.index) > known:
         require_room(statistics, len(reader.index))
     listener.begin(labels, number)
-    call(model, reader.inputs(batch))
+    call(model, reader.matched(batch, labels.codes))
     listener.end()
     names = list(reader.index)
     rows = labels.codes if labels.codes.ndim == 1 else labels.codes.max(1).values

@@ -289,7 +289,7 @@ class Statistics:
         parts, inputs = bundle.parts, {}
         grouped: dict[tuple[str, str], dict[str, Tensor]] = {}
         for name, tensor in bundle.tensors.items():
-            source, key, leaf = name.split("|")
+            source, key, leaf = name.rsplit("|", 2)  # a layer may be called "a|b"
             grouped.setdefault((source, key), {})[leaf] = tensor
         for name, kept in parts["inputs"].items():
             made = InputMoments(kept["kind"], kept["groups"], kept["width"], kept["sketch"])
