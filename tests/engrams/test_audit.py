@@ -206,6 +206,18 @@ def test_relearning_ends_at_its_goal_or_after_its_steps():
     assert len(relearning(model, forget, retain, steps=3, generator=torch.Generator().manual_seed(0))) == 1
 
 
+def test_a_frozen_network_relearns_as_a_free_one_does():
+    _, _, _, sets = case()
+    forget, retain = (examples(sets[part], part) for part in ("forget", "retain"))
+    free, frozen = network(9), network(9).requires_grad_(False)
+    given = {"steps": 3, "rate": 0.1}
+    usual = relearning(free, forget, retain, **given, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        made = relearning(frozen, forget, retain, **given, generator=torch.Generator().manual_seed(0))
+    assert made == usual
+    assert not any(p.requires_grad for p in frozen.parameters())
+
+
 def test_what_has_run_away_is_measured_as_it_was_before():
     class Once(nn.Linear):
         """Finite numbers where it is only asked, NaN where it learns."""

@@ -176,6 +176,8 @@ AUDITS = {
     "a dataset": ({"forget": TensorDataset(X, Y)}, "give batches: DataLoader(dataset, 64)"),
     "a number": ({"forget": 3}, "forget is a int; give (inputs, labels)"),
     "names": ({"forget": [(X, ["a"] * 32)]}, "labels are list"),
+    "shares": ({"forget": (X, Y + 0.5)}, "labels hold 0.5; give whole numbers"),
+    "no label": ({"forget": (X, Y * 0 - 1)}, "forget has no rows with a label of at least 0"),
     "labels beyond": ({"test": (X, Y + 7)}, "a label is 10 and the model tells 4 classes apart"),
     "another width": ({"retain": (X[:, :4], Y)}, "a float32 tensor of shape (32, 4)"),
     "a path": ({"oracle": "oracle.pt"}, "the oracle is a str"),

@@ -126,6 +126,8 @@ def relearning(
     trained; the model stays as it is.
     """
     model = copy.deepcopy(model).eval()  # no dropout, no moving statistics: only the weights relearn
+    free = [p for p in model.parameters() if p.requires_grad]
+    free = free or [p.requires_grad_() for p in model.parameters()]  # of a frozen model all do
     curve = [forget.answers(model).accuracy]
     if curve[0] >= goal or not steps:
         return curve
@@ -141,12 +143,12 @@ def relearning(
         curve.append(forget.answers(model).accuracy)
         return {"forget": curve[-1]}
 
-    with suppress(DivergedError):
+    with suppress(DivergedError), torch.enable_grad():
         train(
             model,
             lambda module, batch, _: nn.functional.cross_entropy(*batch.logits(module)),
             drawn,
-            optimizer=torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=rate),
+            optimizer=torch.optim.Adam(free, lr=rate),
             steps=steps,
             generator=0,  # rows are drawn from the caller's generator
             watch=look,

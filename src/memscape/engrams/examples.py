@@ -121,8 +121,10 @@ def examples(
         raise InputError(f"{name} is a {type(given).__name__}; give (inputs, labels), or batches of them")
     batches = [given] if _is_pair(given) or isinstance(given, Mapping) else list(given)
     made = [_read(batch, inputs, labels) for batch in batches]
-    if not made or not sum(map(len, made)):
-        raise InputError(f"{name} has no rows; give at least one batch with labels")
+    if not any(bool((batch.labels >= 0).any()) for batch in made):
+        raise InputError(
+            f"{name} has no rows with a label of at least 0; give at least one batch with labels"
+        )
     try:
         return _concatenated(made)
     except (RuntimeError, TypeError) as error:
@@ -150,9 +152,12 @@ def _read(batch: Any, inputs: Reader | None, labels: Reader | str | None) -> Exa
         raise InputError("a batch has no label; give (inputs, labels), a mapping, or labels=...")
     given = placed(default_inputs(batch) if inputs is None else inputs(batch), torch.device("cpu"))
     try:
-        numbers = torch.as_tensor(found).long()
+        whole = torch.as_tensor(found)
+        numbers = whole.long()
     except (TypeError, ValueError) as error:
         raise InputError(f"labels are {type(found).__name__} ({error}); give whole numbers") from None
+    if not torch.equal(numbers.to(whole.dtype), whole):
+        raise InputError(f"labels hold {float(whole[numbers != whole][0]):g}; give whole numbers")
     if not numbers.ndim:
         raise InputError(
             "a batch has one label alone, as of a dataset; give batches: DataLoader(dataset, 64)"
