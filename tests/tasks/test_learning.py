@@ -72,6 +72,17 @@ def test_ctrl_c_keeps_what_was_learnt():
     assert "ended early" in repr(found)
 
 
+def test_an_evaluation_leaves_every_layer_in_its_mode():
+    module = Last()
+    module.embedding.eval()
+    tasks.evaluate(module, TASK, count=4, generator=0)
+    assert (module.training, module.embedding.training, module.out.training) == (True, False, True)
+    module.out = nn.Linear(16, 3)
+    with pytest.raises(InputError, match="it must give logits"):
+        tasks.evaluate(module, TASK, count=4, generator=0)
+    assert module.training
+
+
 def test_settings_that_cannot_be_are_refused():
     with pytest.raises(InputError, match="rate"):
         learnt(rate=0.0)

@@ -5,6 +5,7 @@ Sequences, where an answer is asked, the best that can be had, and how well a mo
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -16,6 +17,7 @@ from torch.nn import functional as F
 from memscape.core.arrays import require_count
 from memscape.core.errors import InputError
 from memscape.core.intervals import share_interval
+from memscape.core.modes import evaluating
 from memscape.core.random import Generator, derived, draw_seed, resolve
 
 SILENT = -100
@@ -168,12 +170,9 @@ def evaluate(
     1.0
     """
     source = resolve(generator)
-    training = isinstance(reader, nn.Module) and reader.training
-    if isinstance(reader, nn.Module):
-        reader.eval()
     right = asked = 0
     total, with_loss = 0.0, True
-    with torch.no_grad():
+    with evaluating(reader) if isinstance(reader, nn.Module) else nullcontext(), torch.no_grad():
         for first in range(0, require_count(count, "count"), require_count(batch, "the batch size")):
             given = task.sample(min(batch, count - first), generator=source)
             answers, losses = _answers(reader, given, task)
@@ -182,8 +181,6 @@ def evaluate(
             asked += int(at.sum())
             with_loss = with_loss and losses is not None
             total += float(losses.sum()) if losses is not None else 0.0
-    if training and isinstance(reader, nn.Module):
-        reader.train()
     loss = total / asked if with_loss else float("nan")
     low, high = share_interval([right], asked)[0].tolist()
     return Evaluation(right / asked, (low, high), task.chance, task.ceiling, asked, loss)
