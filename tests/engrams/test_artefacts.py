@@ -277,6 +277,19 @@ def test_inserted_pairs_are_answered_and_the_rest_is_not(lab, seed, count):
     assert torch.equal(model(x).detach(), usual)
 
 
+def test_what_a_weight_holds_inside_of_a_concept_is_its_engram(stats, mlp):
+    held = dict(mlp.named_parameters())
+    for engram in (
+        stats.engram(1),
+        stats.engram([0, 1]) + stats.engram(1),
+        stats.engram([0, 1]) - stats.engram(1),
+    ):
+        inside = engrams.project({name: p.detach() for name, p in held.items()}, engram, keep="inside")
+        for name, site in engram.sites.items():
+            whole = torch.cat([inside[site.weight], inside[site.bias][:, None]], 1)
+            assert torch.allclose(whole, engram.delta(name).dense()[0].to(whole), rtol=0, atol=1e-12)
+
+
 def test_an_update_is_kept_inside_or_outside_a_concept(stats, mlp, lab):
     update = {n: lab.rows(p.numel(), 1, 5).reshape(p.shape) for n, p in mlp.named_parameters()}
     parts = {k: engrams.project(update, stats.engram(1), keep=k) for k in ("inside", "outside")}

@@ -14,7 +14,7 @@ from memscape.engrams.handlers import FULL
 from memscape.engrams.inspection import Site, bare
 from memscape.engrams.solving import Solution, solve
 from memscape.engrams.statistics import Statistics
-from memscape.engrams.terms import ConceptTerm, HeldTerm, whole_weight
+from memscape.engrams.terms import ConceptTerm, HeldTerm, shares_of, whole_weight
 
 WRITTEN = 0.05
 """The default ridge of what is written in: small, since it keeps the layer from answering as told."""
@@ -91,9 +91,9 @@ def insert(
 def project(update: Mapping[str, Tensor], engram: Engram, *, keep: str = "outside") -> dict[str, Tensor]:
     """Return an update of the weights from which the part that reads a concept is taken out, or kept alone.
 
-    $\\Delta P$ or $\\Delta (I - P)$ with $P = \\Sigma^+ (\\Sigma^+ + \\Sigma^- + \\varepsilon I)^{-1}$:
-    inside, the update changes what the network answers to the concept; outside, what it answers to everything
-    else.
+    $\\Delta P$ or $\\Delta (I - P)$ with the P of the engram's own solver, $W^+ = W P$; of a plain ridge
+    $P = \\Sigma^+ (\\Sigma^+ + \\Sigma^- + \\varepsilon I)^{-1}$. Inside, the update changes what the network
+    answers to the concept; outside, what it answers to everything else.
 
     Args:
         update: parameter name to change, such as a fine-tuned state minus the state before, or gradients;
@@ -133,12 +133,13 @@ def _project_site(
     if biased and site.bias is not None:
         offsets = site.part.offsets(made[site.bias]).double().cpu()
         matrix = torch.cat([matrix, offsets[:, :, None]], dim=2)
-    shares = {c: factor for term, factor in terms for c in term.concepts}
     moments = statistics.inputs[site.source]
     matrix = matrix.to(moments.device)
-    inside = solve(moments, site.part, matrix, shares, solution, statistics._inverses, (site.source,)).dense(
-        matrix
-    )
+    with statistics._lock:  # threads with models of their own may share statistics
+        found = solve(
+            moments, site.part, matrix, shares_of(terms), solution, statistics._inverses, (site.source,)
+        )
+    inside = found.dense(matrix)
     kept = inside if keep == "inside" else matrix - inside
     site.part.place(made[site.weight], kept[:, :, :width])
     if biased and site.bias is not None:

@@ -123,15 +123,21 @@ class HeldTerm(Term):
 def solved(terms: list[tuple[ConceptTerm, float]], name: str) -> Delta:
     """Return the change of one site by concepts that share a collection and a solution: one solve."""
     statistics, solution = terms[0][0].statistics, terms[0][0].solution
-    shares: dict[Concept, float] = {}
-    for term, factor in terms:
-        for concept in term.concepts:
-            shares[concept] = shares.get(concept, 0.0) + factor
+    shares = shares_of(terms)
     site, model = statistics.sites[name], statistics.model
     moments = statistics.inputs[site.source]
     with writing(model), statistics._lock:  # threads with models of their own may share statistics
         weight = own_weight(model, site, solution.absorbs, statistics.digests).to(moments.device)
         return solve(moments, site.part, weight, shares, solution, statistics._inverses, (site.source,))
+
+
+def shares_of(terms: list[tuple[ConceptTerm, float]]) -> dict[Concept, float]:
+    """Return how often each concept is in a sum of terms with factors."""
+    shares: dict[Concept, float] = {}
+    for term, factor in terms:
+        for concept in term.concepts:
+            shares[concept] = shares.get(concept, 0.0) + factor
+    return shares
 
 
 def own_weight(model: nn.Module, site: Site, bias: bool, digests: dict[str, str] | None) -> Tensor:
