@@ -97,6 +97,15 @@ def test_a_plain_erase_leaves_orthogonal_keys_alone():
     assert torch.equal(after[:, :, 1:], before[:, :, 1:])
 
 
+@pytest.mark.parametrize("size", [1e-30, 1e30])
+@pytest.mark.parametrize("kept", [False, True])
+def test_a_key_of_any_size_erases_the_same(size, kept):
+    state = MemoryState(PRESETS["linear"], {"matrix": torch.randn(1, 1, 8, 6)}, torch.tensor([8]))
+    key, keep = torch.ones(8), torch.eye(8)[:2] if kept else None
+    usual, made = state.clone().erase(key, keep=keep), state.clone().erase(size * key, keep=keep)
+    torch.testing.assert_close(made.tensors["matrix"], usual.tensors["matrix"])
+
+
 @pytest.mark.parametrize("name", ["mesa", "linear titans"])
 def test_solved_and_momentum_memories_can_be_edited(name):
     spec = PRESETS["titans"].but(store=MatrixStore()) if name == "linear titans" else PRESETS["mesa"]

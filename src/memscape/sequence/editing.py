@@ -28,6 +28,9 @@ def erased(
     keys = shaped_keys(single, tensors, key_width(spec, tensors))[..., 0, :]
     if "keys" in tensors:
         return _unheld(tensors, keys)
+    given, largest = keys, keys.abs().amax(-1, keepdim=True)
+    # what is taken out does not depend on the key's size, and squares of keys may leave the finite numbers
+    keys = keys / largest.clamp_min(torch.finfo(keys.dtype).tiny)
     way = _own_part(keys, None if keep is None else shaped_keys(keep, tensors, keys.shape[-1]))
     if "moment" in tensors:
         read = recalled(spec, tensors, keys[..., None, :], owned)
@@ -41,7 +44,7 @@ def erased(
         )
     asked = keys
     if "weight0" in tensors and spec.store == MatrixStore(bias=True):
-        asked = torch.nn.functional.pad(keys, (0, 1), value=1.0)
+        asked = torch.nn.functional.pad(given, (0, 1), value=1.0)
         way = torch.nn.functional.pad(way, (0, 1))  # the bias is every key's
     return tensors | {name: _without(tensors[name], asked, way) for name in names}
 
