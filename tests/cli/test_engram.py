@@ -104,7 +104,8 @@ def test_a_class_is_located_erased_composed_and_audited(run, trained, folder):
         (["--concept", "3", "--model", "nowhere"], "no folder and no module:function"),
         (["--concept", "3", "--model", "my_network:absent"], "cannot be built"),
         (["--concept", "3", "--data", "none.npz"], "there is no file"),
-        (["--concept", "3", "--weights", "learned.npz"], "does not fit the model"),
+        (["--concept", "3", "--weights", "learned.npz"], "is no safetensors file"),
+        (["--concept", "3", "--model", "my_network.py"], "such as my_network:build"),
     ],
 )
 def test_mistakes_end_in_one_clear_line(run, trained, words, message):
@@ -112,6 +113,22 @@ def test_mistakes_end_in_one_clear_line(run, trained, words, message):
     assert result.exit_code == 2
     assert message in " ".join(result.stderr.replace("│", " ").split())
     assert "Traceback" not in result.output
+
+
+def test_the_network_that_was_read_is_not_written_over(run, trained, folder):
+    before = (folder / "weights.safetensors").read_bytes()
+    for command in ("erase", "compose"):
+        result = run("engram", command, *trained, "--concept", 3, "--out", "./weights.safetensors")
+        assert result.exit_code == 2
+        assert "is what --weights reads" in result.stderr
+    assert (folder / "weights.safetensors").read_bytes() == before
+
+
+def test_an_audit_says_what_it_was_not_given(run, trained):
+    words = ["--concept", 3, "--oracle", "my_network:build", "--relearn", 0]
+    said = run("engram", "audit", *trained, *words).stderr
+    assert "no --oracle-weights: the oracle is measured as my_network:build builds it" in said
+    assert "no --test" in said
 
 
 BROKEN = """

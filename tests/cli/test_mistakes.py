@@ -74,8 +74,12 @@ def test_a_missing_file(run, table, tmp_path):
     refused(run("recall", tmp_path / "gone.safetensors", table), "gone.safetensors")
 
 
-def test_an_output_folder_that_does_not_exist(run, table, tmp_path):
-    refused(run("store", table, "--out", tmp_path / "no" / "m.safetensors"), "No such file")
+def test_a_folder_of_the_output_that_is_missing_is_made(run, table, tmp_path):
+    memory, states = tmp_path / "new" / "m.safetensors", tmp_path / "newer" / "s.npy"
+    assert run("store", table, "--out", memory).exit_code == 0
+    assert run("recall", memory, table, "--out", states).exit_code == 0
+    assert memory.is_file()
+    assert states.is_file()
 
 
 @pytest.mark.parametrize("command", ["check", "explore", "demo", "store", "recall", "replicate"])

@@ -79,6 +79,7 @@ def erase(
 ) -> None:
     """Write the network without a concept: suppressed at the read-out, never deleted."""
     writable(out, folder=not out.suffix)
+    _spare(out, model, weights)
     network, rows = _read(model, weights, data)
     _check_out(network, out)
     engram = _engram(network, rows, concept, ridge)
@@ -106,6 +107,7 @@ def compose(
     from memscape.engrams import composed
 
     writable(out, folder=not out.suffix)
+    _spare(out, model, weights)
     network, rows = _read(model, weights, data)
     _check_out(network, out)
     engram = _engram(network, rows, concept, ridge)
@@ -156,10 +158,13 @@ def audit(
         writable(report)
     network, rows = _read(model, weights, data)
     never = rows if test is None else read_rows(test, model)
-    if test is not None:
+    if test is None:
+        say("warning: no --test: the column test is of learned rows, and membership cannot be told")
+    else:
         _check_rows(network, never, test)
     reference = None if oracle is None else read_model(oracle, oracle_weights)
     if reference is not None:
+        _warn_unread("--oracle-weights", "oracle", str(oracle), oracle_weights)
         _check_rows(reference, rows, data)
     engram = _engram(network, rows, concept, ridge)
     wanted = set(_labels(rows, concept))
@@ -185,11 +190,22 @@ def audit(
 
 def _read(model: str, weights: Path | None, data: Path) -> tuple["nn.Module", "LabelledRows"]:
     network = read_model(model, weights)
-    if weights is None and not Path(model).is_dir():
-        say(f"warning: no --weights: the network is measured as {model} builds it, perhaps never trained")
+    _warn_unread("--weights", "network", model, weights)
     rows = read_rows(data, model)
     _check_rows(network, rows, data)
     return network, rows
+
+
+def _warn_unread(option: str, what: str, model: str, weights: Path | None) -> None:
+    if weights is None and not Path(model).is_dir():
+        say(f"warning: no {option}: the {what} is measured as {model} builds it, perhaps never trained")
+
+
+def _spare(out: Path, model: str, weights: Path | None) -> None:
+    """Refuse to write over what was read: the network as it was trained would be gone."""
+    for option, read in (("--weights", weights), ("--model", Path(model))):
+        if read is not None and read.exists() and out.exists() and out.samefile(read):
+            raise typer.BadParameter(f"--out {out} is what {option} reads; give another name, to keep both")
 
 
 def _check_rows(network: "nn.Module", rows: "LabelledRows", path: Path) -> None:

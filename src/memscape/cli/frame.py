@@ -66,13 +66,14 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def writable(out: Path, *, folder: bool = False, makes: bool = True) -> None:
+def writable(out: Path, *, folder: bool = False) -> None:
     """Refuse a place where nothing can be written, before any work; nothing is left there.
+
+    Folders that are missing will be made.
 
     Args:
         out: the file, or with `folder` the folder, as the user typed it.
         folder: whether `out` is a folder.
-        makes: whether folders that are missing will be made.
 
     Raises:
         OSError: if it cannot be made or written.
@@ -81,7 +82,7 @@ def writable(out: Path, *, folder: bool = False, makes: bool = True) -> None:
         raise OSError(f"nothing can be written to {str(out)!r}: it is a folder; give the name of a file")
     place = out if folder else out.parent
     try:
-        while makes and not place.exists():
+        while not place.exists():
             place = place.parent
         with tempfile.TemporaryFile(dir=place):
             pass

@@ -99,16 +99,15 @@ def read_pictures(folder: Path, levels: int | None, threshold: float | None, siz
 
 
 def sound(path: Path) -> None:
-    """Refuse a folder where a file is needed, and a file of numpy that is none.
-
-    Whether there is a file is left to whoever reads it.
-    """
+    """Refuse a folder or nothing where a file is needed, and a file of numpy that is none."""
     from memscape.core.errors import FileFormatError
 
     if path.is_dir():
         raise FileFormatError(f"{str(path)!r} is a folder; a file is needed")
+    if not path.exists():
+        raise FileNotFoundError(f"there is no file {str(path)!r}")
     start = MAGIC.get(path.suffix, b"")
-    if start and path.is_file() and path.stat().st_size:
+    if start and path.stat().st_size:
         with path.open("rb") as file:
             if file.read(len(start)) != start:
                 raise FileFormatError(

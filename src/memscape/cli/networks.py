@@ -39,10 +39,15 @@ def read_model(name: str, weights: Path | None = None) -> "nn.Module":
         from safetensors.torch import load_file
 
         sound(weights)
-        if not weights.is_file():
-            raise typer.BadParameter(f"there is no file {str(weights)!r}")
         try:
-            model.load_state_dict(load_file(str(weights)))
+            read = load_file(str(weights))
+        except Exception as error:
+            raise typer.BadParameter(
+                f"{str(weights)!r} is no safetensors file ({one_line(error)}); "
+                "safetensors.torch.save_file writes one from a state_dict"
+            ) from None
+        try:
+            model.load_state_dict(read)
         except Exception as error:
             raise typer.BadParameter(f"{str(weights)!r} does not fit the model: {one_line(error)}") from None
     return model.eval()
@@ -107,7 +112,10 @@ def _from_function(name: str) -> "nn.Module":
 
     module, _, function = name.partition(":")
     if not function:
-        raise typer.BadParameter(f"{name!r} is no folder and no module:function that builds a model")
+        meant = Path(name).stem or name
+        raise typer.BadParameter(
+            f"{name!r} is no folder and no module:function that builds a model, such as {meant}:build"
+        )
     sys.path.insert(0, str(Path.cwd()))
     try:
         try:

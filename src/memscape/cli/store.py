@@ -37,9 +37,10 @@ def store(
     """Store patterns in a memory and write it to a file."""
     from memscape.core.files import add_parts
 
-    writable(out, makes=False)
+    writable(out)
     patterns, names, coding = read_patterns(input, levels, threshold, size)
     built = build_memory(memory, patterns, separation, beta)
+    out.parent.mkdir(parents=True, exist_ok=True)
     built.save(out)
     if coding is not None:
         add_parts(out, {"pictures": coding})
@@ -98,7 +99,7 @@ def recall(
     if out is not None and out.suffix not in OUTPUTS:
         raise typer.BadParameter(f"--out {out} ends in {out.suffix!r}; it must end in {', '.join(OUTPUTS)}")
     if out is not None:
-        writable(out, makes=False)
+        writable(out)
     held = ms.load(memory)
     if not hasattr(held, "recall"):
         raise typer.BadParameter(f"{memory} holds a {type(held).__name__}, which recalls no cues")
@@ -117,6 +118,7 @@ def recall(
 
 
 def _write(answer: "Recall", out: Path) -> None:
+    out.parent.mkdir(parents=True, exist_ok=True)
     if out.suffix == ".safetensors":
         answer.save(str(out))
         return

@@ -122,7 +122,11 @@ class Bipolar(Space):
         if bool(bad.any()):
             first = float(x[bad][0])
             allowed = "-1, +1 or 0 (no opinion)" if zeros else "-1 or +1"
-            hint = "; turn 0/1 data into -1/+1 with 2 * x - 1" if bool(((x == 0) | (x == 1)).all()) else ""
+            hint = ""
+            if bool(((x == 0) | (x == 1)).all()):
+                hint = "; turn 0/1 data into -1/+1 with 2 * x - 1"
+            elif bool((x != x.round()).any()):
+                hint = "; vectors of real numbers go into a Continuous memory"
             raise SpaceError(
                 f"{what} holds {first:g} ({int(bad.sum())} such values); here a unit is {allowed}{hint}"
             )

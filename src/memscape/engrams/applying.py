@@ -22,6 +22,7 @@ from memscape.engrams.inspection import (
     warn_tied,
 )
 from memscape.engrams.originals import begin, original, parameter, require_same, writing
+from memscape.engrams.solving import CHUNK
 
 Base = Callable[[str, Tensor], Tensor]
 """Name of a parameter and its present value to the value that the engram is added to."""
@@ -160,12 +161,12 @@ def _write_site(edit: Edit, engram: Engram, site: Site, factor: float, base: Bas
     change = engram.delta(site.name).dense(before.double().cpu() if share else None)
     columns = before.shape[2]
     weight = _kept(edit, site.weight)
-    now = part.matrix(base(site.weight, weight.detach())).double()
-    _place(part.place, weight, now.add(change[:, :, :columns].to(now.device), alpha=factor))
+    now = part.matrix(base(site.weight, weight.detach()))
+    _place(part.place, weight, now, change[:, :, :columns], factor)
     if site.bias is not None and change.shape[2] > columns:
         bias = _kept(edit, site.bias)
-        now = part.offsets(base(site.bias, bias.detach())).double()
-        _place(part.place_offsets, bias, now.add(change[:, :, columns].to(now.device), alpha=factor))
+        now = part.offsets(base(site.bias, bias.detach()))
+        _place(part.place_offsets, bias, now, change[:, :, columns], factor)
 
 
 def _kept(edit: Edit, name: str) -> Tensor:
@@ -175,10 +176,17 @@ def _kept(edit: Edit, name: str) -> Tensor:
     return held
 
 
-def _place(place: Callable[[Tensor, Tensor], None], held: Tensor, made: Tensor) -> None:
-    """Write once, rounding from float64 to the parameter's own type."""
-    if not bool(torch.isfinite(made.to(held.dtype)).all()):  # half precision ends at 65,504
-        raise InputError("the edited weights are not finite; take a smaller strength, or collect again")
+def _place(
+    place: Callable[[Tensor, Tensor], None], held: Tensor, now: Tensor, change: Tensor, factor: float
+) -> None:
+    """Write now + factor change once, rounded from float64 to the parameter's own type, by rows."""
+    made = torch.empty_like(now, dtype=held.dtype)
+    step = max(1, CHUNK // (8 * max(1, now[:, :1].numel())))
+    for start in range(0, now.shape[1], step):
+        rows = slice(start, start + step)
+        made[:, rows] = now[:, rows].double().add(change[:, rows].to(now.device), alpha=factor)
+        if not bool(torch.isfinite(made[:, rows]).all()):  # half precision ends at 65,504
+            raise InputError("the edited weights are not finite; take a smaller strength, or collect again")
     with torch.no_grad():
         place(held, made)
 

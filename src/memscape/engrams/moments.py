@@ -9,6 +9,8 @@ from torch import Tensor
 
 from memscape.core.errors import FileFormatError
 
+WIDE = 2048
+"""Rows of a full matrix that are made from kept rows at a time."""
 BLOCK = 256
 """Rows of a matrix that are multiplied at a time; of a packed one, only blocks on and below the diagonal."""
 
@@ -236,9 +238,16 @@ class Rows(Moment):
 
     def full(self, bias: bool) -> Float[Tensor, "g e e"]:
         rows = self.rows if bias else self.rows[:, :, :-1]
-        # in the rows' own precision, as in `Gram`
-        made = (rows[0].T @ rows[0])[None] if self.groups == 1 else rows.transpose(1, 2) @ rows
-        return made.double()
+        size = rows.shape[2]
+        made = torch.empty(self.groups, size, size, dtype=torch.float64, device=rows.device)
+        for start in range(
+            0, size, WIDE
+        ):  # in the rows' own precision, as in `Gram`, and no whole copy in it
+            some = rows[:, :, start : start + WIDE]
+            made[:, start : start + WIDE] = (
+                some[0].T @ rows[0] if self.groups == 1 else some.transpose(1, 2) @ rows
+            )
+        return made
 
     def times(self, weight: Float[Tensor, "g o e"], bias: bool) -> Float[Tensor, "g o e"]:
         out = torch.zeros_like(weight)

@@ -71,7 +71,9 @@ class EngramReport:
         return {"concepts": self.concepts, "layers": rows}
 
     def __repr__(self) -> str:
-        return f"EngramReport({' + '.join(self.concepts)}, {len(self.layers)} layers)\n{self.table()}"
+        head = f"EngramReport({' + '.join(self.concepts)}, {len(self.layers)} layers)"
+        note = "one layer against an empty one: what is missing without the rest is what is left without it"
+        return f"{head}\n{self.table()}\nsufficiency = necessity: {note}"
 
 
 def report(engram: Engram) -> EngramReport:

@@ -77,7 +77,8 @@ class ConceptTerm(Term):
 
     @property
     def seal(self) -> tuple:
-        plain = self.solution.to_dict() | {"rank": None, "bias": self.solution.absorbs}
+        order = self.solution.order if self.solution.solver == "ridge" else None
+        plain = self.solution.to_dict() | {"rank": None, "bias": self.solution.absorbs, "order": order}
         return (self.statistics.fingerprint(), tuple(sorted(plain.items(), key=str)))
 
     @property
