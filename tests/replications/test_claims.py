@@ -5,6 +5,7 @@ import math
 from pathlib import Path
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -54,6 +55,17 @@ def test_a_malformed_claim_is_refused(change, message):
     values = {name: getattr(CLAIM, name) for name in CLAIM.__dataclass_fields__}
     with pytest.raises(InputError, match=message):
         Claim(**{**values, **change})
+
+
+def test_a_claim_is_measured_on_one_thread_whatever_the_machine_has():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        one = Replication(CLAIM, lambda seed: measured(torch.get_num_threads()))
+        assert run([one], out=None, progress=False).found[0].measured.value == 1
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_a_miss_is_written_and_shown(tmp_path):

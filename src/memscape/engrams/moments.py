@@ -240,9 +240,8 @@ class Rows(Moment):
         rows = self.rows if bias else self.rows[:, :, :-1]
         size = rows.shape[2]
         made = torch.empty(self.groups, size, size, dtype=torch.float64, device=rows.device)
-        for start in range(
-            0, size, WIDE
-        ):  # in the rows' own precision, as in `Gram`, and no whole copy in it
+        for start in range(0, size, WIDE):
+            # in the rows' own precision, as in `Gram`, and no whole copy of it
             some = rows[:, :, start : start + WIDE]
             made[:, start : start + WIDE] = (
                 some[0].T @ rows[0] if self.groups == 1 else some.transpose(1, 2) @ rows

@@ -4,10 +4,13 @@ import json
 import math
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from memscape.core.errors import FileFormatError
 from memscape.core.progress import Progress, ProgressOption
@@ -99,6 +102,16 @@ class Outcomes:
         return f"{head}\n{self.table()}{missed}{''.join(skipped)}"
 
 
+@contextmanager
+def _one_thread() -> Generator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def run(
     replications: Sequence[Replication],
     *,
@@ -109,7 +122,8 @@ def run(
     """Return what the measurements of claims found, and write each to a file as soon as it is known.
 
     A claim that is missed is written like any other. One whose data or package is not installed is skipped;
-    the result says why. Ctrl-C ends the run with what is finished.
+    the result says why. Ctrl-C ends the run with what is finished. Torch works on one thread: sums are
+    rounded in an order that depends on how many there are, and trained networks tell.
 
     Args:
         replications: from `claims(...)`.
@@ -126,7 +140,7 @@ def run(
     """
     found: list[Outcome] = []
     skipped: dict[str, str] = {}
-    with Progress(progress, len(replications), "replicating") as bar:
+    with Progress(progress, len(replications), "replicating") as bar, _one_thread():
         for one in replications:
             started = time.process_time()
             try:
