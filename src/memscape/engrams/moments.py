@@ -10,7 +10,7 @@ from torch import Tensor
 from memscape.core.errors import FileFormatError
 
 WIDE = 2048
-"""Rows of a full matrix that are made from kept rows at a time."""
+"""Rows of a full matrix that are made or looked at together: what is done to all of it would copy it."""
 BLOCK = 256
 """Rows of a matrix that are multiplied at a time; of a packed one, only blocks on and below the diagonal."""
 

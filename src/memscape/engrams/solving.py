@@ -17,7 +17,7 @@ from memscape.engrams.deltas import Delta, Dense, LowRank, Share
 from memscape.engrams.handlers import FULL, Part
 from memscape.engrams.inputs import InputMoments, ordered
 from memscape.engrams.labelling import Concept
-from memscape.engrams.moments import Diagonal, Rows
+from memscape.engrams.moments import WIDE, Diagonal, Rows
 
 RIDGE = 0.3
 """The default ridge in units of the mean diagonal of the total, for the default `ORDER`.
@@ -282,7 +282,7 @@ def _weighted(moments: InputMoments, shares: dict[Concept, float], solution: Sol
 
 
 def _inverse(total: Tensor, solution: Solution) -> Inverse:
-    if not bool(torch.isfinite(total).all()):
+    if not all(bool(rows.isfinite().all()) for rows in total.split(WIDE, dim=1)):
         raise InputError(
             "the inputs' second moments are not finite: the squares of what the layer sees overflow; scale "
             "its inputs down, or collect from the model in float64"
