@@ -1,6 +1,7 @@
 """What every test starts from: hypothesis without deadlines, one thread, memory never clean by luck."""
 
 import os
+import signal
 
 # Before torch and numba are imported: two xdist workers share the machine.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -8,6 +9,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import hypothesis
 import pytest
 import torch
+
+# What a shell runs in the background ignores Ctrl-C from the start; the tests of it send it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # memscape itself is not imported here: the jaxtyping hook has to come first.
 
